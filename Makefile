@@ -1,0 +1,61 @@
+# Every target works as the first command on a fresh clone: what it needs is built first.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WORKERS ?= 2
+
+# One BLAS thread a process: two test workers on two cores do not fight over them.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+export MPLBACKEND ?= Agg
+
+.DEFAULT_GOAL := help
+.PHONY: help venv verify test lint format docs bench hunt clean
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | \
+		awk -F '\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+venv: $(STAMP) ## Build .venv with the package and everything that its tests and docs need
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+verify: $(STAMP) ## Check the theorems quickly, then solve and certify a subproblem on real data
+	$(BIN)/theory-checks verify --level quick
+	$(BIN)/python -m theory_checks.experiments.digits
+
+test: $(STAMP) ## Run the tests
+	$(BIN)/python -m pytest -n $(WORKERS) -q
+
+lint: $(STAMP) ## Check style (ruff) and types (mypy)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP) ## Format the code and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(STAMP) ## Build the documentation, warnings as errors, and run every code block in it
+	$(BIN)/python docs/run_blocks.py README.md docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+bench: $(STAMP) ## Run the benchmarks side by side with the peers that install here
+	-$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	@for script in $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)); do \
+		echo "== $$script"; $(BIN)/python "$$script" || exit 1; \
+	done
+
+hunt: $(STAMP) ## Run the property tests at length, from a random start
+	$(BIN)/python -m pytest -n $(WORKERS) -q --hunt
+
+clean: ## Remove everything that was built
+	rm -rf $(VENV) build dist out docs/_build docs/api/generated .hypothesis
+	rm -rf .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

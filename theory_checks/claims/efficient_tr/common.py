@@ -1,0 +1,124 @@
+"""What the claims of the sphere-descent paper share: hypotheses and unit vectors.
+
+All of the paper's statements are invariant under rotation, so instances live in
+the eigenbasis of H: a spectrum and the coordinates of g in it. The radius is 1,
+as it is there from Section 3 on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+from theory_checks.claim import Condition, Dropped, Instance
+from theory_checks.precise import Real, dot, exact, norm, precise, reals
+
+__all__ = [
+    "EXACT",
+    "PAPER",
+    "assumption_1",
+    "assumption_2",
+    "fewer_dimensions",
+    "descent_at_start",
+    "first_component",
+    "negative_curvature",
+    "operator_norm",
+    "start",
+    "step_size",
+    "unit_vector",
+]
+
+PAPER = "Better generalization by efficient trust region method"
+
+#: Roundings granted to what was computed at fifty digits.
+EXACT = 1e-6
+
+
+def operator_norm(instance: Instance) -> float:
+    """Return beta = max |lambda_i|."""
+    return float(max(abs(h) for h in instance["eigenvalues"]))
+
+
+def step_size(instance: Instance) -> Real:
+    """Return eta = fraction / beta, at fifty digits."""
+    return precise().mpf(instance["fraction"]) / operator_norm(instance)
+
+
+def start(instance: Instance) -> list[Real]:
+    """Return z_0 = -alpha g / ||g|| (Assumption 2), at fifty digits."""
+    gradient = reals(instance["gradient"])
+    factor = -precise().mpf(instance["alpha"]) / norm(gradient)
+    return [factor * g for g in gradient]
+
+
+def unit_vector(tangents: Iterable[float]) -> list[Fraction]:
+    """Return a unit vector with exact rational entries (stereographic projection).
+
+    The first entry is (1 - |t|^2) / (1 + |t|^2); no tangents give the vector (1).
+    """
+    t = exact(tangents)
+    square = sum((x * x for x in t), Fraction(0))
+    return [(1 - square) / (1 + square), *(2 * x / (1 + square) for x in t)]
+
+
+def negative_curvature(dropped: Dropped | None = None) -> Condition:
+    """lambda_1 < 0."""
+    return Condition(
+        "negative curvature",
+        r"\lambda_1 < 0",
+        lambda instance: bool(min(instance["eigenvalues"]) < 0),
+        dropped,
+    )
+
+
+def first_component(dropped: Dropped | None = None) -> Condition:
+    """g^(1) != 0: the easy case."""
+    return Condition(
+        "easy case",
+        r"g^{(1)} \ne 0",
+        lambda instance: bool(instance["gradient"][0] != 0),
+        dropped,
+    )
+
+
+def assumption_1(dropped: Dropped | None = None) -> Condition:
+    """0 < eta < 1/beta, with H != 0."""
+    return Condition(
+        "assumption 1",
+        r"0 < \eta < 1/\beta",
+        lambda instance: operator_norm(instance) > 0 and 0 < instance["fraction"] < 1,
+        dropped,
+    )
+
+
+def assumption_2(dropped: Dropped | None = None) -> Condition:
+    """z_0 = -alpha g/||g||, 0 < alpha < 1, with g != 0."""
+    return Condition(
+        "assumption 2",
+        r"z_0 = -\alpha g/\|g\|, 0 < \alpha < 1",
+        lambda instance: any(instance["gradient"]) and 0 < instance["alpha"] < 1,
+        dropped,
+    )
+
+
+def descent_at_start(dropped: Dropped | None = None) -> Condition:
+    """z_0' grad f(z_0) <= 0, which for z_0 = -alpha g/||g|| reads alpha g'Hg <= ||g||^3."""
+
+    def holds(instance: Instance) -> bool:
+        gradient = reals(instance["gradient"])
+        bent = dot(gradient, [h * g for h, g in zip(instance["eigenvalues"], gradient, strict=True)])
+        return bool(instance["alpha"] * bent <= norm(gradient) ** 3)
+
+    return Condition("descent at the start", r"\alpha g^\top H g \le \|g\|^3", holds, dropped)
+
+
+def fewer_dimensions(instance: Instance) -> Iterable[Instance]:
+    """Leave out one eigenvalue with its component of g."""
+    count = len(instance["eigenvalues"])
+    if count == 1:
+        return
+    for index in range(count):
+        smaller = dict(instance)
+        for key in ("eigenvalues", "gradient"):
+            smaller[key] = [x for i, x in enumerate(instance[key]) if i != index]
+        yield smaller

@@ -1,0 +1,1 @@
+"""One module a table or a figure of the papers, and problems on real data."""

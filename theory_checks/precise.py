@@ -1,0 +1,57 @@
+"""Arithmetic at fifty digits, apart from mpmath's global precision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+import mpmath
+
+__all__ = ["Real", "dot", "exact", "norm", "precise", "real", "reals", "sum_of_squares"]
+
+#: A number of an mpmath context, which has no type of its own to name.
+Real = Any
+
+
+@cache
+def precise() -> Any:
+    """Return the context of fifty digits that the oracles work in."""
+    context = mpmath.MPContext()
+    context.dps = 50
+    return context
+
+
+def real(value: float | Fraction) -> Real:
+    """Return a value at fifty digits; a float's is exact."""
+    context = precise()
+    if isinstance(value, Fraction):
+        return context.mpf(value.numerator) / value.denominator
+    return context.mpf(value)
+
+
+def reals(values: Iterable[float | Fraction]) -> list[Real]:
+    """Return the values at fifty digits."""
+    return [real(value) for value in values]
+
+
+def exact(values: Iterable[float | Fraction]) -> list[Fraction]:
+    """Return the values as fractions, exactly."""
+    return [Fraction(value) for value in values]
+
+
+def dot(left: Iterable[Real], right: Iterable[Real]) -> Real:
+    """Return the inner product."""
+    return precise().fdot(zip(left, right, strict=True))
+
+
+def sum_of_squares(values: Iterable[Fraction]) -> Fraction:
+    """Return the sum of squares of fractions."""
+    return sum((value * value for value in values), Fraction(0))
+
+
+def norm(values: Iterable[Real]) -> Real:
+    """Return the Euclidean norm."""
+    listed = list(values)
+    return precise().sqrt(dot(listed, listed))

@@ -1,0 +1,44 @@
+"""The errors that tralgos raises on bad input, each naming the argument and its defect.
+
+Every class is also the built-in error that a NumPy user would expect to catch.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ArgumentError",
+    "ArrayTypeError",
+    "AsymmetryError",
+    "NonFiniteError",
+    "NotPositiveDefiniteError",
+    "ShapeError",
+    "TralgosError",
+]
+
+
+class TralgosError(Exception):
+    """Base of all errors raised by tralgos itself."""
+
+
+class ArgumentError(TralgosError, ValueError):
+    """An argument has a value outside its range, or an unknown name."""
+
+
+class ShapeError(TralgosError, ValueError):
+    """Shapes do not fit together."""
+
+
+class ArrayTypeError(TralgosError, TypeError):
+    """An argument is of the wrong kind, dtype, library or device."""
+
+
+class NonFiniteError(TralgosError, ValueError):
+    """NaN or infinity in an argument or in the result of a matvec."""
+
+
+class AsymmetryError(TralgosError, ValueError):
+    """An operator that has to be symmetric is not; the defect is in the message."""
+
+
+class NotPositiveDefiniteError(TralgosError, ValueError):
+    """A norm's matrix is not positive definite."""

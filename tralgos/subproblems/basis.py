@@ -1,0 +1,100 @@
+"""The stored part of a Lanczos basis, under a bound on its memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tralgos.arrays import Array, device_of, from_host
+
+__all__ = ["Basis"]
+
+#: Rows are allocated in blocks of about this many bytes, so that one product serves many vectors.
+_BLOCK_BYTES = 1 << 25
+
+
+class Basis:
+    """Vectors of length n in blocks of rows, up to `memory` bytes.
+
+    Rows are stored as they come, with their norms apart, so that normalising
+    costs no pass over memory.
+
+    Parameters
+    ----------
+    like : array, shape (n,)
+        Gives the length, namespace, device and dtype.
+    xp : module
+        The array namespace.
+    memory : int
+        Bytes that the rows may take.
+    """
+
+    def __init__(self, like: Array, xp: Any, memory: int) -> None:
+        self._like = like
+        self._xp = xp
+        n = int(like.shape[0])
+        row_bytes = n * (4 if like.dtype == xp.float32 else 8)
+        self.capacity = memory // row_bytes
+        self._rows = max(1, min(64, _BLOCK_BYTES // row_bytes, max(self.capacity, 1)))
+        self._blocks: list[Array] = []
+        self._norms: list[float] = []
+
+    def __len__(self) -> int:
+        """Number of vectors stored."""
+        return len(self._norms)
+
+    @property
+    def full(self) -> bool:
+        """Whether another row would exceed the memory bound."""
+        return len(self) >= self.capacity
+
+    def room(self) -> Array:
+        """The next row, to be written to and then kept by :meth:`keep`.
+
+        Beyond the memory bound, an array of its own.
+        """
+        if self.full:
+            return self._xp.empty_like(self._like)
+        block, row = divmod(len(self), self._rows)
+        if block == len(self._blocks):
+            shape = (self._rows, int(self._like.shape[0]))
+            self._blocks.append(
+                self._xp.empty(shape, dtype=self._like.dtype, device=device_of(self._like))
+            )
+        return self._blocks[block][row, ...]
+
+    def keep(self, norm: float) -> None:
+        """Count the row last handed out by :meth:`room` in, with its norm."""
+        if not self.full:
+            self._norms.append(norm)
+
+    def row(self, j: int) -> tuple[Array, float]:
+        """The stored vector j and its norm."""
+        block, row = divmod(j, self._rows)
+        return self._blocks[block][row, ...], self._norms[j]
+
+    def _parts(self, count: int) -> list[tuple[Array, slice]]:
+        parts = []
+        for i, block in enumerate(self._blocks):
+            lo, hi = i * self._rows, min((i + 1) * self._rows, count)
+            if hi > lo:
+                parts.append((block[: hi - lo, ...], slice(lo, hi)))
+        return parts
+
+    def combine(self, coefficients: np.ndarray) -> Array:
+        """Sum of coefficients[j] times the normalised vector j: one pass over the rows used."""
+        weights = coefficients / np.asarray(self._norms[: coefficients.shape[0]])
+        total = self._xp.zeros_like(self._like)
+        for rows, part in self._parts(coefficients.shape[0]):
+            total = total + self._xp.matmul(from_host(weights[part], self._like), rows)
+        return total
+
+    def project(self, w: Array) -> Array:
+        """Q Q'w for the normalised vectors Q: two passes over the rows, no transfer to the host."""
+        total = self._xp.zeros_like(self._like)
+        inverse = 1.0 / np.asarray(self._norms) ** 2
+        for rows, part in self._parts(len(self)):
+            inner = self._xp.matmul(rows, w) * from_host(inverse[part], self._like)
+            total = total + self._xp.matmul(inner, rows)
+        return total

@@ -1,0 +1,154 @@
+"""From an outcome in scaled units to the result that the caller sees."""
+
+from __future__ import annotations
+
+import math
+
+from tralgos.arrays import Array
+from tralgos.subproblems.certificate import rounding_level
+from tralgos.subproblems.certify import Outcome
+from tralgos.subproblems.evidence import Curvature
+from tralgos.subproblems.model import Model
+from tralgos.subproblems.result import Certificate, Evidence, Status, SubproblemResult
+from tralgos.subproblems.tridiagonal import CubicTarget, Target
+
+__all__ = ["Reporter"]
+
+
+class Reporter:
+    """Turns outcomes of one model into results.
+
+    Parameters
+    ----------
+    model : Model
+    gamma : float
+        ||g~|| in the dual norm.
+    rtol : float
+        The tolerance on the certified gap over the decrease.
+    failure_probability : float
+        Of probabilistic evidence.
+    """
+
+    def __init__(
+        self, model: Model, *, gamma: float, rtol: float, failure_probability: float
+    ) -> None:
+        self._model = model
+        self._gamma = gamma
+        self._rtol = rtol
+        self._failure_probability = failure_probability
+
+    def result(
+        self,
+        outcome: Outcome,
+        target: Target,
+        curvature: Curvature | None,
+        *,
+        size: float,
+        optimal: bool,
+        budget: bool,
+        matvecs: int,
+        evidence_matvecs: int,
+        note: str = "",
+    ) -> SubproblemResult:
+        """The public result."""
+        model, measured = self._model, outcome.measured
+        h, c = model.hessian_scale, model.gradient_scale
+        level = self._level(outcome, target, size)
+        status = self._status(outcome, level, optimal=optimal, budget=budget)
+        unit = c / h * c
+        return SubproblemResult(
+            step=_scaled(measured.step, c / h),
+            multiplier=measured.multiplier * h,
+            model_decrease=max(measured.decrease, 0.0) * unit,
+            on_boundary=self._on_boundary(outcome, target),
+            hard_case=outcome.hard,
+            matvecs=matvecs,
+            status=status,
+            message=self._message(status, outcome, level, note),
+            certificate=self._certificate(outcome, target, curvature, unit, evidence_matvecs),
+        )
+
+    def _level(self, outcome: Outcome, target: Target, size: float) -> float:
+        """The gap that the rounding of the data leaves."""
+        measured = outcome.measured
+        size = max(size, measured.multiplier)
+        cubic = isinstance(target, CubicTarget)
+        reach = measured.step_norm if cubic else target.radius
+        return rounding_level(self._model.eps, size, self._gamma, reach)
+
+    def _status(self, outcome: Outcome, level: float, *, optimal: bool, budget: bool) -> Status:
+        if outcome.gap <= self._rtol * outcome.measured.decrease:
+            return Status.GLOBAL
+        if outcome.gap <= level:
+            return Status.ROUNDING
+        if budget:
+            return Status.BUDGET
+        return Status.UNCERTIFIED if optimal else Status.APPROXIMATE
+
+    def _relative(self, outcome: Outcome) -> float:
+        if outcome.gap == 0.0:
+            return 0.0
+        decrease = outcome.measured.decrease
+        return outcome.gap / decrease if decrease > 0.0 else math.inf
+
+    def _message(self, status: Status, outcome: Outcome, level: float, note: str) -> str:
+        relative = self._relative(outcome)
+        text = status.value
+        if status is Status.ROUNDING:
+            decrease = outcome.measured.decrease
+            part = f", {level / decrease:.1e} of the decrease" if decrease > 0.0 else ""
+            text += f" (certified gap {relative:.1e} of the decrease{part} is rounding)"
+        elif math.isfinite(relative):
+            text += f" (certified gap {relative:.1e} of the decrease, tolerance {self._rtol:.1e})"
+        return f"{text}; {note}" if note else text
+
+    def _on_boundary(self, outcome: Outcome, target: Target) -> bool:
+        if isinstance(target, CubicTarget):
+            return False
+        tolerance = 64.0 * self._model.eps
+        return outcome.measured.step_norm >= target.radius * (1.0 - tolerance)
+
+    def _certificate(
+        self,
+        outcome: Outcome,
+        target: Target,
+        curvature: Curvature | None,
+        unit: float,
+        evidence_matvecs: int,
+    ) -> Certificate:
+        measured, h = outcome.measured, self._model.hessian_scale
+        proved = curvature is not None and not math.isinf(outcome.mu)
+        kind: Evidence = curvature.kind if curvature is not None and proved else "none"
+        chance = {"exact": 0.0, "probabilistic": self._failure_probability, "none": 1.0}
+        compared = self._gamma if self._gamma > 0.0 else measured.curvature_norm
+        return Certificate(
+            gap=outcome.gap * unit,
+            relative_gap=self._relative(outcome),
+            stationarity=_ratio(measured.residual_norm, compared),
+            feasibility=self._feasibility(outcome, target),
+            complementarity=self._complementarity(outcome, target),
+            curvature=outcome.mu * h,
+            evidence=kind,
+            failure_probability=chance[kind],
+            matvecs=evidence_matvecs,
+        )
+
+    def _feasibility(self, outcome: Outcome, target: Target) -> float:
+        if isinstance(target, CubicTarget):
+            return 0.0
+        return max(0.0, outcome.measured.step_norm / target.radius - 1.0)
+
+    def _complementarity(self, outcome: Outcome, target: Target) -> float:
+        measured = outcome.measured
+        if isinstance(target, CubicTarget):
+            miss = abs(measured.multiplier - target.sigma * measured.step_norm)
+            return _ratio(miss * measured.step_norm, self._gamma)
+        return _ratio(measured.multiplier * (target.radius - measured.step_norm), self._gamma)
+
+
+def _ratio(a: float, b: float) -> float:
+    return 0.0 if a == 0.0 else (a / b if b > 0.0 else math.inf)
+
+
+def _scaled(x: Array, factor: float) -> Array:
+    return x if factor == 1.0 else x * factor
