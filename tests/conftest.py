@@ -21,7 +21,9 @@ _COMMON = {
 }
 settings.register_profile("default", derandomize=False, max_examples=50, **_COMMON)
 settings.register_profile("ci", derandomize=True, max_examples=50, **_COMMON)
-settings.register_profile("hunt", derandomize=False, max_examples=2000, **_COMMON)
+
+#: Under --hunt every property gets that many times its examples, from a random start.
+HUNT_FACTOR = 40
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,10 +35,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("--hunt"):
-        settings.load_profile("hunt")
-    else:
-        settings.load_profile("ci" if os.environ.get("CI") else "default")
+    derandomized = os.environ.get("CI") and not config.getoption("--hunt")
+    settings.load_profile("ci" if derandomized else "default")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--hunt"):
+        return
+    objects = [getattr(item, "obj", None) for item in items]
+    functions = {id(f): f for f in (getattr(o, "__func__", o) for o in objects)}
+    for function in functions.values():
+        # Tests that bring settings of their own keep them here; a profile would not reach them.
+        own = getattr(function, "_hypothesis_internal_use_settings", None)
+        if own is not None:
+            examples = HUNT_FACTOR * own.max_examples
+            longer = settings(own, derandomize=False, max_examples=examples)
+            function._hypothesis_internal_use_settings = longer
 
 
 @pytest.fixture(params=CASES, ids=str)

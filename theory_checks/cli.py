@@ -1,4 +1,4 @@
-"""The command line: list, show, verify, hunt, replay."""
+"""The command line: list, show, verify, hunt, draw, replay."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from theory_checks.claim import Claim, Level
 from theory_checks.engine import Budget, Hunt, hunt, merged
+from theory_checks.experiments import EXPERIMENTS
 from theory_checks.ledger import Entry, examine, ledger_document
 from theory_checks.registry import UnknownClaimError, all_claims, chosen
 from theory_checks.replay import Record, ReplayError, kept, read, replay, write
@@ -59,6 +60,11 @@ def _parser() -> argparse.ArgumentParser:
     hunting.add_argument("--form", choices=("printed", "amended"), help="both unless given")
     hunting.add_argument("--seed", type=_seed, default=0)
     hunting.add_argument("--save", type=Path, metavar="FILE", help="keep the counterexample")
+    drawing = commands.add_parser("draw", help="run an experiment and draw its figure")
+    drawing.add_argument("id", metavar="ID")
+    drawing.add_argument("--out", type=Path, default=Path("out"), metavar="DIR")
+    drawing.add_argument("--level", choices=[v.name.lower() for v in Level], default="quick")
+    drawing.add_argument("--seed", type=_seed, default=0)
     replaying = commands.add_parser("replay", help="evaluate a counterexample file anew")
     replaying.add_argument("file", type=Path, metavar="FILE")
     return parser
@@ -127,6 +133,17 @@ def _hunt(options: argparse.Namespace, claims: dict[str, Claim], reporter: Repor
     return _CHANGED if changed else _OK
 
 
+def _draw(options: argparse.Namespace, _: dict[str, Claim], reporter: Reporter) -> int:
+    if options.id not in EXPERIMENTS:
+        known = "\n  ".join(EXPERIMENTS)
+        raise UnknownClaimError(f"no figure for {options.id!r}; there is one for\n  {known}")
+    level = Level[options.level.upper()]
+    headings, lines = EXPERIMENTS[options.id](level, options.seed, options.out)
+    reporter.table(headings, lines)
+    reporter.line(f"written to {options.out}")
+    return _OK
+
+
 def _replay(options: argparse.Namespace, claims: dict[str, Claim], reporter: Reporter) -> int:
     record = read(options.file)
     outcome = replay(record, claims)
@@ -139,13 +156,12 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, dict[str, Claim], Reporter], 
     "show": _show,
     "verify": _verify,
     "hunt": _hunt,
+    "draw": _draw,
     "replay": _replay,
 }
 
 
-def main(
-    arguments: Sequence[str] | None = None, *, claims: dict[str, Claim] | None = None
-) -> int:
+def main(arguments: Sequence[str] | None = None, *, claims: dict[str, Claim] | None = None) -> int:
     """Run the command line and return its exit code.
 
     Parameters

@@ -6,11 +6,10 @@ worst one and how tight the bound came, and shrinks the first violation.
 
 from __future__ import annotations
 
-import json
 import math
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 import hypothesis
 import hypothesis.errors
@@ -18,7 +17,7 @@ import numpy as np
 
 from theory_checks.claim import Form, Instance, Margins
 from theory_checks.quiet_hypothesis import explore
-from theory_checks.shrink import shrink
+from theory_checks.shrink import complexity, shrink
 
 __all__ = [
     "Budget",
@@ -114,6 +113,14 @@ class _Found(Exception):
     """Raised inside Hypothesis on a violation, so that it shrinks."""
 
 
+class _OutOfTime(BaseException):
+    """Raised inside Hypothesis past the deadline.
+
+    Not an `Exception`: Hypothesis would take that for a failing test and shrink it.
+    What it does not know it lets through at once, as it does an interrupt.
+    """
+
+
 @dataclass
 class _Search:
     """The state of one hunt."""
@@ -124,8 +131,7 @@ class _Search:
     screened: int = 0
     worst: Extreme | None = None
     tightest: float | None = None
-    violating: dict[str, Instance] = field(default_factory=dict)
-    last: Instance | None = None
+    found: Instance | None = None
 
     def out_of_time(self) -> bool:
         return time.monotonic() > self.deadline
@@ -142,11 +148,20 @@ class _Search:
                 self.tightest = ratio
         return margin
 
+    def simplest_found(self, instance: Instance) -> None:
+        """Keep a violating instance if it is simpler than the one before."""
+        if self.found is None or complexity(instance) < complexity(self.found):
+            self.found = instance
+
     def violates(self, instance: Instance) -> bool:
         """The shrinker's predicate: admitted and violated; leaves no trace."""
-        if not self.form.admits(instance):
+        try:
+            admitted = self.form.admits(instance)
+            return admitted and worst_margin(self.form.margins(instance))[1] < 0.0
+        except (ArithmeticError, ValueError):
+            # What is simpler as a record need not be an instance at all: a division by
+            # a parameter that was set to zero, a root of a negative number.
             return False
-        return worst_margin(self.form.margins(instance))[1] < 0.0
 
     def simplest(self, instance: Instance, found_by: str) -> Violation:
         remaining = max(1.0, self.deadline - time.monotonic())
@@ -184,33 +199,24 @@ def _try_all(search: _Search, instances: Iterable[Instance]) -> Instance | None:
 
 def _random_search(search: _Search, examples: int, seed: int) -> Instance | None:
     def test(instance: Instance) -> None:
-        key = json.dumps(instance, sort_keys=True)
-        if key in search.violating:
-            search.last = search.violating[key]
-            raise _Found
-        # Past the deadline only known violations are repeated, so that Hypothesis
-        # comes to an end without being interrupted.
         if search.out_of_time():
-            hypothesis.reject()
+            raise _OutOfTime
         if not search.form.admits(instance):
             hypothesis.reject()
         margin = search.evaluate(instance)
         if margin < 0.0:
-            search.violating[key] = instance
-            search.last = instance
+            search.simplest_found(instance)
             raise _Found
         hypothesis.target(_closeness(margin), label=_TARGET_LABEL)
 
     try:
         explore(search.form.strategy(), test, examples=examples, seed=seed)
-    except _Found:
-        return search.last
-    except hypothesis.errors.Unsatisfiable:
-        return None
-    except (hypothesis.errors.Flaky, ExceptionGroup):
-        if search.last is None:
-            raise
-        return search.last
+    except (_Found, _OutOfTime, hypothesis.errors.Unsatisfiable):
+        return search.found
+    except hypothesis.errors.Flaky:
+        # A margin that depends on the clock or on hidden state; a violation is one all
+        # the same, and shrinking confirms it.
+        return search.found
     return None
 
 
@@ -248,7 +254,7 @@ def hunt(form: Form, budget: Budget, seed: int) -> Hunt:
     """
     start = time.monotonic()
     search = _Search(form, start + budget.seconds)
-    stages = (
+    stages: tuple[tuple[str, Callable[[], Instance | None]], ...] = (
         ("edge case", lambda: _try_all(search, form.edges())),
         ("batch", lambda: _batches(search, budget.batch, seed)),
         ("random search", lambda: _random_search(search, budget.examples, seed)),

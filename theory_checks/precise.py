@@ -9,7 +9,17 @@ from typing import Any
 
 import mpmath
 
-__all__ = ["Real", "dot", "exact", "norm", "precise", "real", "reals", "sum_of_squares"]
+__all__ = [
+    "Real",
+    "as_fraction",
+    "dot",
+    "exact",
+    "norm",
+    "precise",
+    "real",
+    "reals",
+    "sum_of_squares",
+]
 
 #: A number of an mpmath context, which has no type of its own to name.
 Real = Any
@@ -34,6 +44,12 @@ def real(value: float | Fraction) -> Real:
 def reals(values: Iterable[float | Fraction]) -> list[Real]:
     """Return the values at fifty digits."""
     return [real(value) for value in values]
+
+
+def as_fraction(value: Real) -> Fraction:
+    """Return a number of fifty digits as the fraction that it is."""
+    numerator, denominator = mpmath.libmp.to_rational(value._mpf_)
+    return Fraction(int(numerator), int(denominator))
 
 
 def exact(values: Iterable[float | Fraction]) -> list[Fraction]:

@@ -32,9 +32,7 @@ def temporary_home() -> Iterator[str]:
     # The name is private, but it is the only place where the setter keeps the value,
     # and without it a caller's own home would be lost.
     former = getattr(configuration, "__hypothesis_home_directory", None)
-    with tempfile.TemporaryDirectory(
-        prefix="theory-checks-", ignore_cleanup_errors=True
-    ) as folder:
+    with tempfile.TemporaryDirectory(prefix="theory-checks-", ignore_cleanup_errors=True) as folder:
         configuration.set_hypothesis_home_dir(folder)
         try:
             yield folder

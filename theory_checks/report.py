@@ -103,6 +103,15 @@ class Reporter:
             table.add_row(claim.id, self._verdict(claim.verdict), escape(claim.title))
         self._console.print(table)
 
+    def table(self, headings: Iterable[str], lines: Iterable[Iterable[str]]) -> None:
+        """Show a table of figures."""
+        table = Table(box=None, pad_edge=False)
+        for heading in headings:
+            table.add_column(escape(heading), justify="right", no_wrap=True)
+        for line in lines:
+            table.add_row(*(escape(cell) for cell in line))
+        self._console.print(table)
+
     def claim(self, claim: Claim) -> None:
         """Show one claim in full."""
         self.line(f"{claim.id}: {claim.title}")

@@ -1,8 +1,10 @@
-"""Fused vector kernels: the three-term update of Lanczos in as few passes over memory as it takes.
+"""Vector kernels: inner products and the three-term update of Lanczos in few passes over memory.
 
-NumPy has no fused arithmetic, so the vectors are walked in pieces that stay in
-the cache; CuPy compiles one elementwise kernel. Everything else computes the
-same expression through its namespace.
+NumPy has no fused arithmetic, so vectors are walked in pieces that stay in the
+cache: an update is three reads and one write of memory, and the norm of its result comes
+with it. The pieces also keep BLAS from splitting an inner product between threads, whose
+order of summation, and so the result, would depend on the machine's load. CuPy
+compiles one elementwise kernel. All else computes the same through its namespace.
 """
 
 from __future__ import annotations
@@ -10,20 +12,42 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.linalg.blas import get_blas_funcs
 
 from tralgos.arrays import Array, is_cupy, is_numpy
 
-__all__ = ["three_term"]
+__all__ = ["inner", "three_term"]
 
-#: Bytes of one piece of a vector: four of them fit the second-level cache of common machines.
-_PIECE_BYTES = 1 << 17
+#: Entries of one piece: five pieces fit the second-level cache, and BLAS works on them alone.
+_PIECE = 8192
+
+
+def inner(x: Array, y: Array, xp: Any) -> Array:
+    """x'y of two vectors as a 0-d array on their device; no transfer.
+
+    NumPy vectors are summed in pieces and the pieces in float64.
+    """
+    if not is_numpy(x):
+        return xp.vecdot(x, y)
+    n = x.shape[0]
+    if n <= _PIECE:
+        return np.dot(x, y)
+    total = 0.0
+    for lo in range(0, n, _PIECE):
+        total += float(np.dot(x[lo : lo + _PIECE], y[lo : lo + _PIECE]))
+    return x.dtype.type(total)
 
 
 def three_term(
-    p: Array, u: Array, v: Array | None, a: Any, b: Any, c: Any, out: Array, xp: Any
-) -> None:
-    """Write a p - b u - c v into `out`: three reads and one write of memory.
+    p: Array,
+    u: Array,
+    v: Array | None,
+    coefficients: tuple[Any, Any, Any],
+    out: Array,
+    xp: Any,
+    *,
+    square: bool,
+) -> Array | None:
+    """Write a p - b u - c v into `out`, and return the sum of its squares where `square` asks.
 
     Parameters
     ----------
@@ -31,56 +55,60 @@ def three_term(
         Vectors of one library, device and dtype.
     v : array, shape (n,), or None
         The third vector; None for none.
-    a, b, c : float or 0-d array
-        Coefficients.
+    coefficients : tuple of float or 0-d array
+        a, b, c.
     out : array, shape (n,)
         Written to; distinct from the others.
     xp : module
         The array namespace.
+    square : bool
+        Whether out'out is wanted, as a 0-d array.
     """
     if is_numpy(p):
-        _three_term_numpy(p, u, v, float(a), float(b), float(c), out)
-    elif is_cupy(p):
-        _three_term_cupy(p, u, v, a, b, c, out, xp)
+        a, b, c = (float(t) for t in coefficients)
+        total = _three_term_numpy(p, u, v, a, b, c, out)
+        return p.dtype.type(total) if square else None
+    if is_cupy(p):
+        _three_term_cupy(p, u, v, coefficients, out, xp)
     else:
+        a, b, c = coefficients
         w = a * p - b * u
         out[...] = w if v is None else w - c * v
+    return xp.vecdot(out, out) if square else None
 
 
 def _three_term_numpy(
     p: Array, u: Array, v: Array | None, a: float, b: float, c: float, out: Array
-) -> None:
-    # Without contiguity BLAS would work on copies, and `out` would stay as it is.
-    if not all(x is None or x.flags.c_contiguous for x in (p, u, v, out)):
-        np.multiply(p, a, out=out)
-        out -= b * u
+) -> float:
+    n = out.shape[0]
+    scratch = np.empty(min(n, _PIECE), dtype=out.dtype)
+    total = 0.0
+    for lo in range(0, n, _PIECE):
+        hi = min(lo + _PIECE, n)
+        target, term = out[lo:hi], scratch[: hi - lo]
+        np.multiply(p[lo:hi], a, out=target)
+        np.multiply(u[lo:hi], b, out=term)
+        np.subtract(target, term, out=target)
         if v is not None:
-            out -= c * v
-        return
-    (axpy,) = get_blas_funcs(("axpy",), (out,))
-    piece = max(1, _PIECE_BYTES // out.itemsize)
-    for lo in range(0, out.shape[0], piece):
-        part = slice(lo, lo + piece)
-        target = out[part]
-        np.multiply(p[part], a, out=target)
-        axpy(u[part], target, a=-b)
-        if v is not None:
-            axpy(v[part], target, a=-c)
+            np.multiply(v[lo:hi], c, out=term)
+            np.subtract(target, term, out=target)
+        total += float(np.dot(target, target))
+    return total
 
 
 def _three_term_cupy(
-    p: Array, u: Array, v: Array | None, a: Any, b: Any, c: Any, out: Array, xp: Any
+    p: Array, u: Array, v: Array | None, coefficients: tuple[Any, Any, Any], out: Array, xp: Any
 ) -> None:
     import cupy
 
+    a, b, c = (xp.asarray(t, dtype=p.dtype) for t in coefficients)
     if v is None:
         kernel = cupy.ElementwiseKernel(
             "T p, T u, T a, T b", "T w", "w = a * p - b * u", "tralgos_two_term"
         )
-        kernel(p, u, xp.asarray(a, dtype=p.dtype), xp.asarray(b, dtype=p.dtype), out)
+        kernel(p, u, a, b, out)
         return
     kernel = cupy.ElementwiseKernel(
         "T p, T u, T v, T a, T b, T c", "T w", "w = a * p - b * u - c * v", "tralgos_three_term"
     )
-    a, b, c = (xp.asarray(t, dtype=p.dtype) for t in (a, b, c))
     kernel(p, u, v, a, b, c, out)

@@ -112,6 +112,28 @@ def test_a_tiny_pivot_shows_in_the_error_bound() -> None:
     assert factor.n_negative == np.sum(np.linalg.eigvalsh(M) < 0)
 
 
+def test_error_bound_by_hand() -> None:
+    # L = [1 0; .1 1], U = [1 .1; 0 .99], |L| |U| 1 = (1.1, 1.1) with 1 and 2 terms; the
+    # factors are symmetric, but for the rounding of D L', once more |L| |U| 1.
+    bound = sparse_factor(scipy.sparse.csr_array([[1.0, 0.1], [0.1, 1.0]])).error_bound
+    assert bound == pytest.approx((2 * 1.1 + 1.1) * 2.0**-53, rel=1e-5, abs=0)
+    bound = sparse_factor(scipy.sparse.csr_array([[1.0, 0.1], [0.5, 1.0]])).error_bound
+    assert bound == pytest.approx(0.4, rel=0.6)
+
+
+def test_symmetric_mode_keeps_the_fill_of_the_ordering() -> None:
+    m = 30
+    T = scipy.sparse.diags_array(
+        [-np.ones(m - 1), 2.0 * np.ones(m), -np.ones(m - 1)], offsets=[-1, 0, 1]
+    )
+    identity = scipy.sparse.eye_array(m)
+    A = scipy.sparse.kron(T, identity) + scipy.sparse.kron(identity, T)
+    factor = sparse_factor(A)
+    assert factor.definite
+    assert factor.lu.L.nnz == factor.lu.U.nnz
+    assert factor.lu.L.nnz < 0.6 * fill_estimate(A)
+
+
 def test_asymmetry_shows_in_the_error_bound() -> None:
     M = np.array([[2.0, 1.0], [1.1, 2.0]])
     assert sparse_factor(scipy.sparse.csr_array(M)).error_bound >= 0.05
@@ -130,8 +152,11 @@ def test_empty_rows_are_zero_eigenvalues() -> None:
     assert (empty.symmetric, empty.n_negative, empty.n_zero, empty.error_bound) == (True, 0, 3, 0.0)
     # Stored zeros are no entries.
     stored = scipy.sparse.csr_array(([0.0, 1.0], ([0, 1], [0, 1])), shape=(2, 2))
-    assert sparse_factor(stored).n_zero == 1
-    assert stored.nnz == 2
+    for A in (stored, stored.tocsc()):
+        factor = sparse_factor(A)
+        assert (factor.symmetric, factor.n_negative, factor.n_zero) == (True, 0, 1)
+        assert not factor.definite
+        assert A.nnz == 2
 
 
 def test_exchanged_rows_are_inconclusive() -> None:

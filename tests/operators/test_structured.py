@@ -207,7 +207,13 @@ def test_libraries_do_not_mix(strict_case: Xp) -> None:
         Congruence(A, strict_case.array(S))
     g = strict_case.array(D)
     scipy_only = as_operator(as_operator(OnlyMatvec(A)).to_scipy())
-    for H in (ShiftedOperator(scipy_only, 1.0), Congruence(scipy_only, scipy_only)):
+    anything = as_operator(OnlyMatvec(A))
+    free = WrappedOperator(OnlyMatvec(A), symmetric=True)
+    for H in (
+        ShiftedOperator(scipy_only, 1.0),
+        Congruence(scipy_only, free),
+        Congruence(anything, scipy_only),
+    ):
         with pytest.raises(ArrayTypeError, match="SciPy"):
             as_operator(H, like=g)
 

@@ -91,6 +91,20 @@ class Measured:
         """D: no candidate for the minimum lies farther from s. `gamma` is ||g||."""
         return self.step_norm + candidate_radius(target, gamma, self.multiplier, mu)
 
+    def at_multiplier(self, model: Model, multiplier: float) -> Measured:
+        """The same step with the residual of another multiplier; no products with H."""
+        if multiplier == self.multiplier:
+            return self
+        weight = model.norm.apply(self.step)
+        residual = self.residual + (multiplier - self.multiplier) * weight
+        (square,) = model.fetch(model.dot(residual, model.norm.solve(residual)))
+        return replace(
+            self,
+            residual=residual,
+            multiplier=multiplier,
+            residual_norm=math.sqrt(max(square, 0.0)),
+        )
+
 
 def candidate_radius(target: Target, gamma: float, multiplier: float, mu: float) -> float:
     """A radius that holds every global minimiser: r, or R of the cubic's growth."""
@@ -105,20 +119,6 @@ def candidate_radius(target: Target, gamma: float, multiplier: float, mu: float)
 def _cubic_slack(x: float, multiplier: float, sigma: float) -> float:
     a = multiplier / sigma
     return sigma / 6.0 * (x - a) ** 2 * (2.0 * x + a)
-
-    def at_multiplier(self, model: Model, multiplier: float) -> Measured:
-        """The same step with the residual of another multiplier; no products with H."""
-        if multiplier == self.multiplier:
-            return self
-        weight = model.norm.apply(self.step)
-        residual = self.residual + (multiplier - self.multiplier) * weight
-        (square,) = model.fetch(model.dot(residual, model.norm.solve(residual)))
-        return replace(
-            self,
-            residual=residual,
-            multiplier=multiplier,
-            residual_norm=math.sqrt(max(square, 0.0)),
-        )
 
 
 def measure(

@@ -6,17 +6,17 @@ import math
 from dataclasses import dataclass
 
 from tralgos.subproblems.certificate import (
+    ROUNDING_MULTIPLE,
     Measured,
-    candidate_radius,
     corrected_gap,
     quadratic_gap,
     rounding_level,
 )
 from tralgos.subproblems.evidence import Curvature
 from tralgos.subproblems.model import Model
-from tralgos.subproblems.tridiagonal import Target
+from tralgos.subproblems.tridiagonal import RadiusTarget, Target
 
-__all__ = ["Outcome", "certified_gap", "decided_slack"]
+__all__ = ["Outcome", "certified_gap", "decided_slack", "gap_of_rounding"]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ def certified_gap(
     reach = measured.reach(target, gamma, mu)
     gap = quadratic_gap(measured.residual_norm, mu, reach) + measured.slack(target)
     proved_at = curvature.proved_at
-    if proved_at is not None:
+    # A factorisation at another shift would prove the gap of another dual point.
+    if proved_at is not None and abs(proved_at - measured.multiplier) <= 1e-6 * abs(proved_at):
         moved = measured.at_multiplier(model, proved_at)
         correction = curvature.correction(moved.residual)
         mu_there = proved_at + curvature.lower
@@ -76,6 +77,18 @@ def certified_gap(
     return max(gap, 0.0), mu
 
 
-def reach_of(target: Target, gamma: float, multiplier: float, length: float) -> float:
-    """D for a step of norm `length`, with the curvature taken for -multiplier."""
-    return length + candidate_radius(target, gamma, multiplier, 0.0)
+def gap_of_rounding(
+    model: Model, measured: Measured, target: Target, *, size: float, gamma: float
+) -> float:
+    """The gap that the rounding of H and g leaves at the length of the step.
+
+    The length is the radius; for the cubic problem that of the step, or the length that
+    rounding the leftmost eigenvalue can give it, 3/2 of that rounding over sigma.
+    """
+    size = max(size, measured.multiplier)
+    if isinstance(target, RadiusTarget):
+        length = target.radius
+    else:
+        rounded = 1.5 * ROUNDING_MULTIPLE * model.eps * size / target.sigma
+        length = max(measured.step_norm, rounded)
+    return rounding_level(model.eps, size, gamma, length)

@@ -48,6 +48,8 @@ class Curvature(Protocol):
         A lower bound on lambda_1; -inf where there is none yet.
     ritz : float
         The least Rayleigh quotient seen; inf where there is none yet.
+    size : float
+        An estimate of ||H||_M, not far below it; 0 where there is none yet.
     products : int
         Products with H that the evidence has cost so far.
     """
@@ -55,10 +57,16 @@ class Curvature(Protocol):
     kind: Literal["exact", "probabilistic"]
     lower: float
     ritz: float
+    size: float
     products: int
 
-    def prove(self, lam: float, slack: float) -> None:
-        """Improve `lower` and `ritz` until they decide the sign of lam + lambda_1, if possible."""
+    def prove(self, lam: float, slack: float, margin: float) -> None:
+        """Improve `lower` and `ritz` until they decide the sign of lam + lambda_1, if possible.
+
+        Decided means: a quarter of the margin lam + lambda_1 is proved; or it is within
+        `slack` of zero, and so is what is proved; or a direction of negative curvature
+        is known. `margin` is the caller's estimate of the margin, from above.
+        """
 
     def refine(self) -> bool:
         """Sharpen the leftmost pair and its bound; False if that is as sharp as it gets."""
@@ -84,9 +92,10 @@ class DenseCurvature:
         self._reduction = reduction
         self.ritz = reduction.T.leftmost_value()
         self.lower = self.ritz - reduction.error
+        self.size = reduction.T.size()
         self.products = products
 
-    def prove(self, lam: float, slack: float) -> None:
+    def prove(self, lam: float, slack: float, margin: float) -> None:
         """Nothing to do."""
 
     def refine(self) -> bool:
@@ -149,6 +158,7 @@ class SparseCurvature:
         self._lam = math.nan
         self._vector: np.ndarray | None = None
         self.lower, self.ritz = -math.inf, math.inf
+        self.size = float((abs(self._H) @ np.ones(self._H.shape[0])).max())
         self.products = 0
 
     def _definite(self, lam: float) -> bool:
@@ -161,16 +171,21 @@ class SparseCurvature:
         self.lower = max(self.lower, -lam - error)
         return True
 
-    def prove(self, lam: float, slack: float) -> None:
-        """One factorisation where H + lam M is positive definite, a few more where it is not."""
-        if lam + self.lower >= -slack or lam + self.ritz < -slack or self._definite(lam):
+    def prove(self, lam: float, slack: float, margin: float) -> None:
+        """One factorisation where half of the margin is there, a few more where it is not.
+
+        Half a margin below lam, since what is proved there serves other radii too.
+        """
+        if _decided(self, lam, slack, margin):
             return
-        self._find_leftmost(lam)
+        if slack < margin < math.inf and self._definite(lam - 0.5 * margin):
+            return
+        if lam + self.lower < -slack and not self._definite(lam):
+            self._find_leftmost(lam)
 
     def _find_leftmost(self, lam: float) -> None:
         """The leftmost pair by shift and invert from below the spectrum."""
-        rows = abs(self._H) @ np.ones(self._H.shape[0])
-        size = float(rows.max()) + abs(lam)
+        size = self.size + abs(lam)
         step = 1e-3 * size
         while not self._definite(lam + step):
             step *= 8.0
@@ -262,6 +277,7 @@ class RandomCurvature:
         self._root = math.sqrt(upper_eigenvalue)
         self._lanczos: Lanczos | None = None
         self.lower, self.ritz = -math.inf, math.inf
+        self.size = 0.0
         self.products = 0
 
     def _run(self, count: int) -> None:
@@ -283,7 +299,7 @@ class RandomCurvature:
 
     def _update(self, lanczos: Lanczos) -> None:
         T = lanczos.T
-        self.ritz = T.leftmost_value()
+        self.ritz, self.size = T.leftmost_value(), lanczos.size
         component = self._tau / (self._root * lanczos.start_norm)
         noise = _RECURRENCE_MULTIPLE * self._model.eps * lanczos.size
         self.lower = max(
@@ -296,20 +312,11 @@ class RandomCurvature:
         run = self._lanczos
         return run is not None and (run.invariant or run.order >= self._limit)
 
-    def prove(self, lam: float, slack: float) -> None:
-        """Iterate until half of the margin lam + ritz is proved, or it is negative.
-
-        Where the margin is within `slack` of zero, until `lower` is as well.
-        """
-        while not self._decided(lam, slack) and not self.exhausted:
+    def prove(self, lam: float, slack: float, margin: float) -> None:
+        """Iterate until the matter is decided or the limit is reached."""
+        while not _decided(self, lam, slack, margin) and not self.exhausted:
             order = self._lanczos.order if self._lanczos is not None else 0
-            self._run(max(10, order // 20))
-
-    def _decided(self, lam: float, slack: float) -> bool:
-        margin, proved = lam + self.ritz, lam + self.lower
-        if math.isinf(margin):
-            return False
-        return margin < -slack or proved >= 0.5 * margin or proved >= -slack
+            self._run(max(8, order // 32))
 
     def refine(self) -> bool:
         """A fifth more iterations."""
@@ -338,6 +345,15 @@ class RandomCurvature:
     def correction(self, residual: Array) -> Correction:
         """Not to be had; see `proved_at`."""
         raise ValueError("there is no factorisation to solve with")
+
+
+def _decided(known: Curvature, lam: float, slack: float, margin: float) -> bool:
+    """Whether what is `known` decides the sign of lam + lambda_1; see :meth:`Curvature.prove`."""
+    margin = min(margin, lam + known.ritz)
+    proved = lam + known.lower
+    if margin < -slack:
+        return True
+    return proved >= 0.25 * margin if margin > slack else proved >= -slack
 
 
 def lanczos_lower_bound(

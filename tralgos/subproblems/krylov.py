@@ -20,6 +20,7 @@ from tralgos.subproblems.tridiagonal import (
     CubicTarget,
     ReducedSolution,
     Target,
+    Tridiagonal,
     solve_reduced,
 )
 
@@ -116,13 +117,14 @@ class KrylovSpace:
             self._gap(run, solution, residual, mu),
         )
 
-    def shifted(self, lam: float) -> np.ndarray | None:
-        """-(T + lam)^-1 gamma e_1, or None where T + lam is not positive definite."""
+    def joined(self, theta: float, along: float) -> tuple[Tridiagonal, np.ndarray]:
+        """T and c with a direction joined whose Rayleigh quotient and gradient part are given."""
         run = self.lanczos
         if run is None or run.order == 0:
-            return np.zeros(0)
-        factor = run.T.factor(lam)
-        return None if factor is None else factor.solve(-self._first(run.order))
+            return Tridiagonal(np.array([theta]), np.empty(0)), np.array([along])
+        off = np.append(run.T.off_diagonal, 0.0)
+        T = Tridiagonal(np.append(run.T.diagonal, theta), off)
+        return T, np.append(self._first(run.order), along)
 
     def assemble(self, h: np.ndarray) -> Array:
         """Q h."""

@@ -22,13 +22,22 @@ from tralgos.subproblems.certificate import (
     measure,
     radau_curvature,
     recurrence_gap,
-    rounding_level,
 )
-from tralgos.subproblems.certify import Outcome, certified_gap, decided_slack
+from tralgos.subproblems.certify import (
+    Outcome,
+    certified_gap,
+    decided_slack,
+    gap_of_rounding,
+)
 from tralgos.subproblems.evidence import Curvature
 from tralgos.subproblems.krylov import KrylovSpace, KrylovStep
 from tralgos.subproblems.model import BudgetExhausted, Model
-from tralgos.subproblems.tridiagonal import CubicTarget, RadiusTarget, Target
+from tralgos.subproblems.tridiagonal import (
+    CubicTarget,
+    RadiusTarget,
+    Target,
+    solve_reduced,
+)
 
 __all__ = ["KrylovSolver"]
 
@@ -83,8 +92,6 @@ class KrylovSolver:
         if self._curvature is None:
             return self._measured(target, step)
         outcome = None
-        best = math.inf
-        idle = 0
         for _ in range(_MAX_ROUNDS):
             self._prove(target, step)
             joined = self._joined(target, step)
@@ -92,20 +99,15 @@ class KrylovSolver:
                 # The estimate with the curvature that is proved, not the one assumed.
                 step = self._converge(target, self._rtol)
             outcome = joined if joined is not None else self._measured(target, step)
-            if self._accepted(outcome, target):
-                break
-            idle = 0 if outcome.gap < 0.9 * best else idle + 1
-            best = min(best, outcome.gap)
-            if idle > 3 or not self._improve(outcome, joined is not None):
+            if self._accepted(outcome, target) or not self._improve(outcome):
                 break
             step = self._space.step(target, mu=self._mu_of(step.solution.multiplier))
         assert outcome is not None
         return outcome
 
     def _converge(self, target: Target, rtol: float) -> KrylovStep:
-        return self._space.converge(
-            target, _AIM * rtol, mu_of=self._mu_of, observe=self._observe
-        )
+        aim = rtol if self._curvature is None else _AIM * rtol
+        return self._space.converge(target, aim, mu_of=self._mu_of, observe=self._observe)
 
     def _mu_of(self, multiplier: float) -> float | None:
         """The curvature proved at `multiplier`, if there is a positive one."""
@@ -115,8 +117,10 @@ class KrylovSolver:
 
     @property
     def _size(self) -> float:
+        """The largest lower estimate of ||H||_M that is at hand."""
         run = self._space.lanczos
-        return run.size if run is not None else 0.0
+        known = run.size if run is not None else 0.0
+        return max(known, self._curvature.size) if self._curvature is not None else known
 
     def _reach(self, target: Target, step: KrylovStep) -> float:
         length = float(np.linalg.norm(step.solution.h))
@@ -124,23 +128,22 @@ class KrylovSolver:
         return length + outer
 
     def _slack(self, target: Target, step: KrylovStep) -> float:
-        size = self._size
-        if self._curvature is not None and math.isfinite(self._curvature.ritz):
-            size = max(size, abs(self._curvature.ritz))
-        reach = self._reach(target, step)
-        gamma = self._space.gamma
-        return decided_slack(self._model, step.decrease, self._rtol, size, gamma, reach)
+        reach, gamma = self._reach(target, step), self._space.gamma
+        return decided_slack(self._model, step.decrease, self._rtol, self._size, gamma, reach)
 
     def _prove(self, target: Target, step: KrylovStep) -> None:
         assert self._curvature is not None
-        self._curvature.prove(step.solution.multiplier, self._slack(target, step))
+        lam, run = step.solution.multiplier, self._space.lanczos
+        ritz = run.T.leftmost_value() if run is not None and run.order > 0 else math.inf
+        self._curvature.prove(lam, self._slack(target, step), lam + ritz)
 
     def _accepted(self, outcome: Outcome, target: Target) -> bool:
         if outcome.gap <= self._rtol * outcome.measured.decrease:
             return True
-        size = max(self._size, abs(outcome.measured.multiplier))
-        length = max(outcome.measured.step_norm, _radius(target))
-        return outcome.gap <= rounding_level(self._model.eps, size, self._space.gamma, length)
+        level = gap_of_rounding(
+            self._model, outcome.measured, target, size=self._size, gamma=self._space.gamma
+        )
+        return outcome.gap <= level
 
     def _measured(self, target: Target, step: KrylovStep) -> Outcome:
         """Assemble the step of the space and certify it: one product with H."""
@@ -186,56 +189,56 @@ class KrylovSolver:
         return energy + measured.slack(target)
 
     def _joined(self, target: Target, step: KrylovStep) -> Outcome | None:
-        """The step of the hard case, where the evidence calls for it: one product with H."""
-        curvature = self._curvature
+        """The step of the (nearly) hard case, where the evidence calls for it: one product with H.
+
+        The leftmost Ritz pair (theta, v) of the evidence, of which the space of g knows
+        nothing, joins T as a block of its own, with v'g as its part of the gradient.
+        """
+        curvature, space = self._curvature, self._space
         assert curvature is not None
         lam = -curvature.ritz
         if not math.isfinite(lam) or lam <= step.solution.multiplier + self._slack(target, step):
             return None
-        h = self._space.shifted(lam)
-        if h is None:
-            return None
-        vector = self._join(self._space.assemble(h), curvature.vector(), _length_at(target, lam))
-        measured = self._measure(vector, lam, target, isinstance(target, RadiusTarget))
-        gap, mu = certified_gap(
-            self._model, measured, target, curvature, gamma=self._space.gamma
-        )
-        return Outcome(measured, gap, mu, isinstance(target, RadiusTarget), hard=True)
+        v = curvature.vector()
+        (along,) = self._model.fetch(self._model.dot(self._model.g, v))
+        solution = solve_reduced(*space.joined(curvature.ritz, along), target)
+        s, t = space.assemble(solution.h[:-1]), float(solution.h[-1])
+        vector = self._join(s, v, t, _length_at(target, solution.multiplier))
+        boundary = isinstance(target, RadiusTarget)
+        measured = self._measure(vector, solution.multiplier, target, boundary)
+        gap, mu = certified_gap(self._model, measured, target, curvature, gamma=space.gamma)
+        return Outcome(measured, gap, mu, boundary, hard=True)
 
-    def _join(self, s: Array, v: Array, length: float) -> Array:
-        """s + t v of M-norm `length`, with the smaller |t|; v has M-norm 1."""
+    def _join(self, s: Array, v: Array, t: float, length: float) -> Array:
+        """s + t v, with t corrected so that its M-norm is `length`; v has M-norm 1."""
         model = self._model
-        weight = model.norm.apply(v)
-        square, along, slope = model.fetch(
-            model.dot(s, model.norm.apply(s)), model.dot(s, weight), model.dot(model.g, v)
+        square, along = model.fetch(
+            model.dot(s, model.norm.apply(s)), model.dot(s, model.norm.apply(v))
         )
-        missing = length * length - square
-        root = math.sqrt(max(missing + along * along, 0.0))
-        t = max(missing, 0.0) / (root + abs(along)) if root > 0.0 else 0.0
-        # Where s has no part along v the gradient's sign decides: downhill.
-        sign = along if along != 0.0 else -slope
-        return s + v * math.copysign(t, sign)
+        # The roots of t^2 + 2 along t - missing; the one on the side of t, without cancellation.
+        missing = max(length * length - square, 0.0)
+        root = math.sqrt(missing + along * along)
+        if t * along >= 0.0:
+            corrected = missing / (root + abs(along)) if root > 0.0 else 0.0
+        else:
+            corrected = root + abs(along)
+        return s + v * math.copysign(corrected, t)
 
-    def _improve(self, outcome: Outcome, joined: bool) -> bool:
-        """Work on what the proved gap is mostly made of; False if there is nothing to work on."""
+    def _improve(self, outcome: Outcome) -> bool:
+        """Extend the space of g and sharpen the evidence; False if neither is possible."""
         curvature, space = self._curvature, self._space
         assert curvature is not None
         run = space.lanczos
-        can_extend = not space.finished
-        if can_extend and run is not None:
-            krylov = 0.0 if run.invariant else abs(self._last_residual(outcome, joined))
-            if krylov >= 0.25 * outcome.measured.residual_norm or not curvature.refine():
-                space.extend(max(1, run.order // 16))
-            return True
-        return curvature.refine()
+        extended = False
+        if run is not None and not space.finished and not self._resolved(outcome):
+            space.extend(max(2, run.order // 8))
+            extended = True
+        return curvature.refine() or extended
 
-    def _last_residual(self, outcome: Outcome, joined: bool) -> float:
-        run = self._space.lanczos
-        assert run is not None
-        if not joined:
-            return outcome.measured.residual_norm
-        h = self._space.shifted(outcome.measured.multiplier)
-        return 0.0 if h is None or h.shape[0] == 0 else run.beta * float(h[-1])
+    def _resolved(self, outcome: Outcome) -> bool:
+        """Whether the residual is as small as rounding lets it be."""
+        scale = self._space.gamma + self._size * outcome.measured.step_norm
+        return outcome.measured.residual_norm <= 8.0 * self._model.eps * scale
 
     def _best_so_far(self, target: Target) -> Outcome:
         """What the space gives without another iteration, when the budget is used up."""
@@ -252,10 +255,6 @@ class KrylovSolver:
             zero = self._model.xp.zeros_like(self._model.g)
             measured = Measured(zero, self._model.g, 0.0, 0.0, self._space.gamma, 0.0, 0.0)
             return Outcome(measured, math.inf, -math.inf, boundary=False, hard=False)
-
-
-def _radius(target: Target) -> float:
-    return 0.0 if isinstance(target, CubicTarget) else target.radius
 
 
 def _length_at(target: Target, lam: float) -> float:

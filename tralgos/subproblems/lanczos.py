@@ -6,9 +6,11 @@ An iteration is one product with H, one solve with M and one transfer to the hos
 
 Orthogonality is lost where Ritz values converge, and nowhere else (Paige 1980).
 While all vectors are stored its loss is followed by a recurrence of length k on
-the host (Simon 1984) and mended by a projection only when it passes the square
-root of rounding; T is then the projection of the pencil to rounding. Beyond the
-memory bound the local recurrence goes on alone.
+the host (Simon 1984) and mended by a projection when it passes eps^(3/4): T is then the
+projection of the pencil to rounding, and the recurrence, which a projection breaks by
+the loss that it mends, holds nearly to rounding too. (The usual level, the square root
+of rounding, is enough for T but not for solving with it.) Short vectors are always
+projected. Beyond the memory bound the local recurrence goes on alone.
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ from tralgos.subproblems.model import Model
 from tralgos.subproblems.tridiagonal import Tridiagonal
 
 __all__ = ["Lanczos"]
+
+#: Up to this length every vector is projected: it costs less than finding out whether to.
+_ALWAYS = 2048
 
 
 class Lanczos:
@@ -113,11 +118,17 @@ class Lanczos:
         previous, coupling = None, 0.0
         if self._previous is not None:
             previous, coupling = self._previous[0], norm / self._previous[1]
-        three_term(
-            product, self._dual, previous, 1.0 / norm, alpha / norm, coupling, target, self._xp
+        inside = three_term(
+            product,
+            self._dual,
+            previous,
+            (1.0 / norm, alpha / norm, coupling),
+            target,
+            self._xp,
+            square=self._euclidean,
         )
         primal = model.norm.solve(target)
-        a, square = model.fetch(alpha, model.dot(primal, target))
+        a, square = model.fetch(alpha, inside if self._euclidean else model.dot(primal, target))
         primal, beta = self._mended(a, target, primal, math.sqrt(max(square, 0.0)))
         last = self.betas[-1] if self.betas else 0.0
         self.alphas.append(a)
@@ -214,11 +225,10 @@ class Lanczos:
                 product,
                 dual,
                 previous,
-                1.0 / norm,
-                self.alphas[j - 1] / norm,
-                norm / norm_before,
+                (1.0 / norm, self.alphas[j - 1] / norm, norm / norm_before),
                 target,
                 self._xp,
+                square=False,
             )
             previous, dual, norm_before, norm = dual, target, norm, self.betas[j - 1]
             primal = model.norm.solve(dual)
@@ -230,7 +240,7 @@ class _OrthogonalityLoss:
     """Simon's recurrence for the inner products of the newest vector with all others."""
 
     def __init__(self, eps: float, n: int) -> None:
-        self._level = math.sqrt(eps)
+        self._level = 0.0 if n <= _ALWAYS else eps**0.75
         self._rounding = eps
         self._local = eps * math.sqrt(n)
         self._last = np.ones(1)

@@ -15,6 +15,7 @@ from typing import Any
 
 from tralgos.arrays import Array, device_of, eps, namespace, to_float, to_host
 from tralgos.errors import NonFiniteError
+from tralgos.kernels import inner
 
 __all__ = ["BudgetExhausted", "Candidate", "Model"]
 
@@ -114,7 +115,7 @@ class Model:
 
     def dot(self, x: Array, y: Array) -> Array:
         """x'y as a 0-d array on the device; no transfer."""
-        return self.xp.vecdot(x, y)
+        return inner(x, y, self.xp)
 
     def fetch(self, *scalars: Array) -> list[float]:
         """Python floats of several 0-d arrays in one transfer.

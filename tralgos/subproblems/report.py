@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 from tralgos.arrays import Array
-from tralgos.subproblems.certificate import rounding_level
-from tralgos.subproblems.certify import Outcome
+from tralgos.subproblems.certify import Outcome, gap_of_rounding
 from tralgos.subproblems.evidence import Curvature
 from tralgos.subproblems.model import Model
 from tralgos.subproblems.result import Certificate, Evidence, Status, SubproblemResult
@@ -53,7 +52,7 @@ class Reporter:
         """The public result."""
         model, measured = self._model, outcome.measured
         h, c = model.hessian_scale, model.gradient_scale
-        level = self._level(outcome, target, size)
+        level = gap_of_rounding(model, measured, target, size=size, gamma=self._gamma)
         status = self._status(outcome, level, optimal=optimal, budget=budget)
         unit = c / h * c
         return SubproblemResult(
@@ -67,14 +66,6 @@ class Reporter:
             message=self._message(status, outcome, level, note),
             certificate=self._certificate(outcome, target, curvature, unit, evidence_matvecs),
         )
-
-    def _level(self, outcome: Outcome, target: Target, size: float) -> float:
-        """The gap that the rounding of the data leaves."""
-        measured = outcome.measured
-        size = max(size, measured.multiplier)
-        cubic = isinstance(target, CubicTarget)
-        reach = measured.step_norm if cubic else target.radius
-        return rounding_level(self._model.eps, size, self._gamma, reach)
 
     def _status(self, outcome: Outcome, level: float, *, optimal: bool, budget: bool) -> Status:
         if outcome.gap <= self._rtol * outcome.measured.decrease:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -183,5 +184,5 @@ def upper_eigenvalue(model: Model, options: EvidenceOptions) -> float:
         memory=options.memory,
         rng=options.rng,
     )
-    run.prove(0.0, 0.0)
+    run.prove(0.0, 0.0, math.inf)
     return -run.lower

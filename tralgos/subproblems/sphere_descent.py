@@ -13,14 +13,19 @@ What is wrong with the printed form
   first step of phase II takes :math:`I - zz'` for a projection although
   :math:`\|z\| > 1`.
 - From that point no step need satisfy Armijo's condition: q falls outwards, every
-  point of the sphere can be worse, and the backtracking never ends.
+  point of the sphere can be worse, and the backtracking never ends. For random
+  data this is the rule: it happened in four of five cases with n = 2.
 - Theorem 3 is about projected gradient steps of length :math:`\eta < 1/\beta`;
   Algorithm 2 takes Armijo steps on the sphere, which may be longer than
-  :math:`1/(\lambda_t + \lambda_n)`. Then a component of z changes its sign, and the
-  iteration may converge to a local minimiser that is not global.
-- Phase II never leaves the sphere, although the minimiser may be inside.
-- Theorem 5 (the norm grows in phase I) needs z0'(Hz0 + g) <= 0, which not every
-  0 < alpha < 1 gives.
+  :math:`1/(\lambda_t + \lambda_i)`. Then component i of z changes its sign, and if it is
+  the leftmost one the iteration may converge to a local minimiser that is not
+  global: with H = diag(-4, 0), g = (0.05, 3), r = 1, alpha = 0.1, eta = 0.225 and a
+  first trial of 22.5 (with H and g 22.5 times as large, a first trial of 1) it ends
+  at q = -3.09 instead of -3.16.
+- Lemma 4 and Theorem 5 (the norm grows in phase I) need z0'(Hz0 + g) <= 0, which
+  not every 0 < alpha < 1 gives: H = 2, g = 1, alpha = 0.9.
+- With a step above 1/beta the sphere can be met although the minimiser is inside,
+  and phase II never leaves it.
 - g = 0 is divided by.
 
 The mended form
@@ -44,33 +49,38 @@ product with a positive number; so :math:`z_i g_i \le 0` is kept, and it holds f
 :math:`z_0 = -\tau g`, :math:`\tau > 0`. Only an upper bound on :math:`\lambda_n` is needed, not on
 :math:`\|H\|`.
 
-*It descends.* With d = z^+ - z the projection gives :math:`(Hz+g)'d \le -\|d\|^2/\eta`, so
-:math:`q(z^+) - q(z) = (Hz+g)'d + d'Hd/2 \le -(1/\eta - L/2)\|d\|^2 \le -\|d\|^2/(2\eta)`: a sufficient
-decrease of Armijo's kind holds at the first trial and there is nothing to search for.
+*It descends.* With d = z^+ - z the projection gives
+:math:`(Hz+g)'d \le -\|d\|^2/\eta`, so
+
+.. math:: q(z^+) - q(z) = (Hz+g)'d + \tfrac12 d'Hd \le -(1/\eta - L/2)\|d\|^2
+          \le -\|d\|^2/(2\eta):
+
+a sufficient decrease of Armijo's kind holds at the first trial, and there is
+nothing to search for.
 
 *It converges to a global minimiser if* :math:`\lambda_1 \ge 0` *or*
-:math:`g_1 \ne 0`. q is bounded below on the ball, so :math:`\sum \|d_t\|^2 < \infty` and every
-accumulation point s satisfies s = P(s - eta (Hs + g)), which is stationarity with a
-multiplier :math:`\lambda \ge 0`. If :math:`\lambda_1 \ge 0` that suffices. Else take the basis such
-that the leftmost eigenspace shows in :math:`g_1` alone: :math:`(\lambda_1 + \lambda) s_1 = -g_1 \ne 0`
-and :math:`s_1 g_1 \le 0` give :math:`\lambda_1 + \lambda = -g_1/s_1 > 0`, and s is the unique global minimiser
-(Lemma 2). For :math:`\lambda_1 \ge 0` projected gradient descent is Fejer monotone towards the
-minimisers, so in every case the whole sequence converges.
+:math:`g_1 \ne 0`. q is bounded below on the ball, so :math:`\sum \|d_t\|^2 < \infty`
+and every accumulation point s satisfies s = P(s - eta (Hs + g)), which is
+stationarity with a multiplier :math:`\lambda \ge 0`. If :math:`\lambda_1 \ge 0` that
+suffices. Else take the basis such that the leftmost eigenspace shows in :math:`g_1`
+alone: :math:`(\lambda_1 + \lambda) s_1 = -g_1 \ne 0` and :math:`s_1 g_1 \le 0` give
+:math:`\lambda_1 + \lambda = -g_1/s_1 > 0`, so s is the unique global minimiser (Lemma 2).
+For :math:`\lambda_1 \ge 0` projected gradient descent is Fejer monotone towards the
+minimisers, so in both cases the whole sequence converges.
 
-*How L is had.* From a few Lanczos steps with a random start: the Lanczos
-polynomial satisfies :math:`|p_k(\lambda_n)\,\gamma| \le 1` with :math:`\gamma` the component of the start
-along the last eigenvector, and increases beyond the last Ritz value, so it bounds
-:math:`\lambda_n` unless :math:`\gamma` is improbably small (van Dorsselaer, Hochstenbach and van der Vorst
-2000). With an M-norm the start is M^-1 z, z normal, and :math:`|\gamma| \|M^{-1}z\|_M = |v'z|` with
-:math:`\|v\|_2 \ge \lambda_{max}(M)^{-1/2}`. A step given by the user is believed, but every step
-shows a curvature d'Hd/d'd; one above L disproves it, and the descent begins anew
-with a larger one, since signs may have changed.
+*How L is had.* From a few Lanczos steps with a random start, whose polynomial
+bounds the last eigenvalue but for a stated probability of failure, without
+having converged (:mod:`tralgos.subproblems.spectrum`). A step given by the user is
+believed, but every step shows a curvature d'Hd/d'd; one above L disproves it, and L
+becomes twice that. Nothing has to be begun anew: whatever eta was, components with
+:math:`\lambda_i \le 0` keep their sign, since :math:`1 - \eta\lambda_i \ge 1`, and the
+proof of convergence needs only the leftmost. L serves the descent.
 
 *Hard case and g = 0.* A stationary point whose multiplier is below minus some
-Rayleigh quotient is no minimiser. The descent does not stop there: a component of g
-at rounding level grows by :math:`1 + \alpha_t(-\lambda_1 - \lambda_t)` an iteration. When it has had the
-iterations to show and has not, the point is returned as not optimal, with a
-message; so is s = 0 for g = 0 and an indefinite H.
+Rayleigh quotient is no minimiser. The descent does not stop there: a component of
+g at rounding level grows by :math:`1 + \alpha_t(-\lambda_1 - \lambda_t)` an iteration.
+When it has had the iterations to show and has not, the point is returned as not
+optimal, with a message; so is s = 0 for g = 0 and an indefinite H.
 
 Rounding may give a component any sign at the level of eps; all of this is exact
 arithmetic, and the certificate is computed elsewhere, from the step itself.
@@ -96,6 +106,9 @@ __all__ = ["SphereDescent", "sphere_descent"]
 
 _BUDGET = "the budget of products with H was used up"
 
+#: eta L, below one so that 1 - eta lambda_i stays clear of zero in spite of rounding.
+_MARGIN = 0.99
+
 #: Rounding of an inner product of unit vectors, in units of eps.
 _SLACK = 64.0
 
@@ -109,8 +122,8 @@ class SphereDescent:
     variant : {"safe", "printed"}
         The mended form, or Algorithm 2 to the letter, faults included.
     step : float, optional
-        eta, in the units of 1/H. Taken as given by "printed"; "safe" halves it
-        when an iterate shows that it is above 1/lambda_n. Default: from
+        eta, in the units of 1/H. Taken as given by "printed"; "safe" shortens
+        it when an iterate shows that it is above 1/lambda_n. Default: from
         `products` Lanczos steps.
     alpha : float
         z0 = -alpha r g/||g||, 0 < alpha < 1 (Assumption 2 of the paper). "safe"
@@ -165,7 +178,8 @@ class SphereDescent:
             if check_max_matvec(getattr(self, name), name) is None:
                 raise ArgumentError(f"{name} must be an integer, got None")
         for name in ("N1", "N2"):
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < 0:
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
                 raise ArgumentError(f"{name} must be a non-negative integer")
 
 
@@ -277,17 +291,6 @@ class _Safe:
         self._growth = 0.0
         self._iterations = 0
 
-    def run(self) -> Candidate:
-        """Descend, anew with a larger bound whenever it is disproved."""
-        while True:
-            try:
-                start = self._first()
-            except BudgetExhausted:
-                return _nothing(self._ball.model, 0.0, _BUDGET)
-            candidate = self._descend(start)
-            if candidate is not None:
-                return candidate
-
     def _first(self) -> Point:
         """-tau g/||g||, tau at most alpha; at most the minimiser along -g unless H is indefinite.
 
@@ -304,18 +307,23 @@ class _Safe:
             tau = min(tau, ball.share / curvature)
         return ball.start(tau)
 
-    def _descend(self, point: Point) -> Candidate | None:
-        """None if a step disproved the bound on the curvature."""
-        ball, eta = self._ball, 0.99 / self._bound
+    def run(self) -> Candidate:
+        """Descend from the start until the verdict."""
+        ball = self._ball
+        try:
+            point = self._first()
+        except BudgetExhausted:
+            return _nothing(ball.model, 0.0, _BUDGET)
         boundary = False
         before: _Move | None = None
         while True:
             gradient = ball.gradient(point, boundary)
             seen = self._measure(point, gradient, boundary, before)
             self._show(point, seen, boundary)
-            if before is not None and self._disproved(seen, before):
-                return None
-            message = self._verdict(seen, boundary, eta)
+            if before is not None:
+                self._raise_bound(seen, before)
+            eta = _MARGIN / self._bound
+            message = self._verdict(seen, eta)
             if message is not None:
                 return self._candidate(point, seen, boundary, message)
             move = _Move.of(seen, gradient.dual, eta)
@@ -354,17 +362,15 @@ class _Safe:
             inward=inward,
         )
 
-    def _disproved(self, seen: _Measured, before: _Move) -> bool:
-        """Whether d'Ad > bound ||d||^2 for the last step d; the bound is raised then."""
+    def _raise_bound(self, seen: _Measured, before: _Move) -> None:
+        """Double what the last step d shows, if d'Ad > bound ||d||^2 disproves the bound."""
         if before.square < math.sqrt(self._eps):
-            return False  # too short a step to tell curvature from rounding
+            return  # too short a step to tell curvature from rounding
         shown = seen.curvature - 2.0 * seen.cross + before.curvature
-        if shown <= self._bound * before.square + _SLACK * self._eps:
-            return False
-        self._bound = 2.0 * max(self._bound, shown / before.square)
-        return True
+        if shown > self._bound * before.square + _SLACK * self._eps:
+            self._bound = 2.0 * max(self._bound, shown / before.square)
 
-    def _verdict(self, seen: _Measured, boundary: bool, eta: float) -> str | None:
+    def _verdict(self, seen: _Measured, eta: float) -> str | None:
         """None to go on; a message, empty if all is well, to stop."""
         if self._iterations >= self._options.maxiter:
             return (
@@ -460,7 +466,7 @@ class _Printed:
         self._rtol = rtol
         # The paper asks for eta < 1/beta with beta the norm of H, both ends of the spectrum.
         beta = max(ball.pull * max(spectrum.upper_bound, spectrum.size), 1e-3)
-        self._eta = 0.99 / beta
+        self._eta = _MARGIN / beta
         if options.step is not None:
             self._eta = options.step * ball.model.hessian_scale / ball.pull
         trial = options.first_trial

@@ -19,7 +19,7 @@ from typing import Literal
 
 from tralgos.arrays import Array
 from tralgos.errors import ArgumentError
-from tralgos.subproblems.callbacks import InnerCallback, InnerIterate
+from tralgos.subproblems.callbacks import InnerCallback, InnerIterate, Phase
 from tralgos.subproblems.model import BudgetExhausted, Candidate, Model
 from tralgos.subproblems.validation import check_max_matvec, check_rtol
 
@@ -155,8 +155,9 @@ def steihaug(
     energy = gradient_norm * gradient_norm
     state = _State(zero, model.g, -model.norm.solve(model.g), energy, energy)
     while True:
-        _show(model, callback, state, radius)
-        if math.sqrt(state.energy) <= tolerance * gradient_norm:
+        residual = math.sqrt(state.energy)
+        _show(model, callback, state, radius, "interior", residual)
+        if residual <= tolerance * gradient_norm:
             return Candidate(state.step, 0.0, optimal=False)
         if state.iteration >= limit:
             message = f"stopped after {limit} iterations of conjugate gradients"
@@ -225,15 +226,17 @@ def _at_boundary(
     tau = boundary_length(state.size, state.inner, state.square, radius)
     step = state.step + tau * state.direction
     residual = state.residual + tau * product
-    step = (radius / model.norm.norm(step)) * step
-    slope, gs = model.fetch(model.dot(step, residual), model.dot(step, model.g))
-    multiplier = max(0.0, -(slope / radius) / radius)
+    # s/r, since the squares of a step in the scaled units may overflow.
+    unit = (1.0 / model.norm.norm(step)) * step
+    slope, gs = model.fetch(model.dot(unit, residual), model.dot(unit, model.g))
+    multiplier = max(0.0, -slope / radius)
+    state.step = radius * unit
     if callback is not None:
-        state.step, state.size, state.iteration = step, radius, state.iteration + 1
-        state.value = 0.5 * (slope + gs)
-        state.energy = model.norm.dual_norm(residual + multiplier * model.norm.apply(step)) ** 2
-        _show(model, callback, state, radius, multiplier)
-    return Candidate(step, multiplier, optimal=False, message=message)
+        state.size, state.iteration = radius, state.iteration + 1
+        state.value = 0.5 * (slope + gs) * radius
+        rest = residual + (multiplier * radius) * model.norm.apply(unit)
+        _show(model, callback, state, radius, "boundary", model.norm.dual_norm(rest), multiplier)
+    return Candidate(state.step, multiplier, optimal=False, message=message)
 
 
 def _show(
@@ -241,18 +244,20 @@ def _show(
     callback: InnerCallback | None,
     state: _State,
     radius: float,
-    multiplier: float | None = None,
+    phase: Phase,
+    residual: float,
+    multiplier: float = 0.0,
 ) -> None:
     if callback is None:
         return
     callback(
         InnerIterate(
             iteration=state.iteration,
-            phase="interior" if multiplier is None else "boundary",
+            phase=phase,
             value=state.value,
             relative_norm=state.size / radius,
-            residual=math.sqrt(state.energy),
-            multiplier=multiplier or 0.0,
+            residual=residual,
+            multiplier=multiplier,
             matvecs=model.matvecs,
             step=state.step,
         )

@@ -238,7 +238,7 @@ class Subproblem:
             outcome,
             target,
             curvature,
-            size=run.size if run is not None else 0.0,
+            size=max(run.size if run is not None else 0.0, curvature.size if curvature else 0.0),
             optimal=True,
             budget=budget,
             matvecs=model.matvecs - self._counted,
@@ -286,13 +286,14 @@ class Subproblem:
         before, budget = 0, False
         gap, mu = math.inf, -math.inf
         if curvature is not None:
+            size = max(size, curvature.size)
             before = curvature.products
             reach = measured.reach(target, self._gamma, 0.0)
             slack = decided_slack(
                 model, measured.decrease, self._rtol, size, self._gamma, reach
             )
             try:
-                curvature.prove(candidate.multiplier, slack)
+                curvature.prove(candidate.multiplier, slack, math.inf)
             except BudgetExhausted:
                 budget = True
             gap, mu = certified_gap(model, measured, target, curvature, gamma=self._gamma)

@@ -305,7 +305,10 @@ def _solve_scaled(
     if start is not None and p > 0:
         point = convex.at(start / unit)
         if point is not None and point.norm >= target.value(start / unit):
-            return _finish(convex, convex.newton(point), hard=False)
+            point = convex.newton(point)
+            # Close to -theta_1 the multiplier itself does not resolve the shift well enough.
+            if abs(point.norm / target.value(point.delta) - 1.0) <= 1e-13:
+                return _finish(convex, point, hard=False)
     theta, vector = T.leftmost()
     base = max(0.0, -theta)
     shifted = Tridiagonal(T.diagonal + base, T.off_diagonal)
@@ -319,7 +322,16 @@ def _solve_scaled(
     if start_point.norm < target.value(lam) and start_point.delta <= floor:
         return _along_eigenvector(start_point.x, lam, vector, theta, floor, target)
     point = secular.newton(start_point)
-    return _finish(secular, point, hard=base > floor and point.delta <= floor)
+    hard = base > floor and point.delta <= floor
+    miss = abs(point.norm / target.value(base + point.delta) - 1.0)
+    if miss * p <= 4.0 * _EPS * size or point.delta > miss * p:
+        return _finish(secular, point, hard=hard)
+    # The factorisations round the shift by eps ||T||, which leaves the length undecided by
+    # eps ||T|| / delta. A correction along the leftmost eigenvector costs a residual of delta
+    # times it, a change of scale one of ||c|| times it.
+    lam = base + point.delta
+    x = _lengthened(point.x, vector, target.value(lam))
+    return ReducedSolution(x, lam, interior=False, hard=hard)
 
 
 def _leftmost_point(secular: _Secular, size: float, target: Target) -> _Point | None:
@@ -360,11 +372,16 @@ def _along_eigenvector(
         return ReducedSolution(x, 0.0, interior=True, hard=False)
     if lam == 0.0:
         return ReducedSolution(x, 0.0, interior=isinstance(target, RadiusTarget), hard=False)
+    return ReducedSolution(
+        _lengthened(x, vector, target.value(lam)), lam, interior=False, hard=True
+    )
+
+
+def _lengthened(x: Vector, vector: Vector, length: float) -> Vector:
+    """x + t v of the given length, with the smaller |t| for the unit vector v."""
     along = float(vector @ x)
-    missing = target.value(lam) ** 2 - float(x @ x)
+    missing = length * length - float(x @ x)
     root = math.sqrt(max(missing + along * along, 0.0))
     # The root of t^2 + 2 along t - missing nearer to zero, without cancellation.
-    step = missing / (root + abs(along)) if root > 0 else 0.0
-    return ReducedSolution(
-        x + math.copysign(step, along) * vector, lam, interior=False, hard=True
-    )
+    step = missing / (root + abs(along)) if root + abs(along) > 0.0 else 0.0
+    return x + math.copysign(1.0, along) * step * vector

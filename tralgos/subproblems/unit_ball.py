@@ -137,9 +137,9 @@ class UnitBall:
             InnerIterate(
                 iteration=self._iteration,
                 phase="boundary" if boundary else "interior",
-                value=value / self.push * self.radius,
+                value=value / self.pull * self.radius * self.radius,
                 relative_norm=length,
-                residual=residual / self.push,
+                residual=residual / self.pull * self.radius,
                 multiplier=max(multiplier, 0.0) / self.pull,
                 matvecs=self.model.matvecs,
                 step=self.radius * point.y,

@@ -17,9 +17,8 @@ found with one random probe u, drawn from the caller's generator:
 from __future__ import annotations
 
 import math
-import operator as builtin_operator
 from collections.abc import Callable, Iterable
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -111,12 +110,9 @@ def check_probability(p: object, name: str = "failure_probability") -> float:
 
 
 def _integer(x: object, name: str) -> int:
-    try:
-        if isinstance(x, bool):
-            raise TypeError
-        return builtin_operator.index(x)  # type: ignore[call-overload, no-any-return]
-    except TypeError:
-        raise ArgumentError(f"{name} must be an integer, got {type(x).__name__}") from None
+    if isinstance(x, bool) or not isinstance(x, Integral):
+        raise ArgumentError(f"{name} must be an integer, got {type(x).__name__}")
+    return int(x)
 
 
 def check_max_matvec(max_matvec: object, name: str = "max_matvec") -> int | None:

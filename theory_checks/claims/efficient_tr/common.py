@@ -18,8 +18,8 @@ __all__ = [
     "PAPER",
     "assumption_1",
     "assumption_2",
-    "fewer_dimensions",
     "descent_at_start",
+    "fewer_dimensions",
     "first_component",
     "negative_curvature",
     "operator_norm",
@@ -72,13 +72,13 @@ def negative_curvature(dropped: Dropped | None = None) -> Condition:
 
 
 def first_component(dropped: Dropped | None = None) -> Condition:
-    """g^(1) != 0: the easy case."""
-    return Condition(
-        "easy case",
-        r"g^{(1)} \ne 0",
-        lambda instance: bool(instance["gradient"][0] != 0),
-        dropped,
-    )
+    """g^(1) != 0, the easy case; the leftmost eigenvalue comes first."""
+
+    def holds(instance: Instance) -> bool:
+        spectrum = instance["eigenvalues"]
+        return bool(instance["gradient"][0] != 0 and spectrum[0] == min(spectrum))
+
+    return Condition("easy case", r"g^{(1)} \ne 0", holds, dropped)
 
 
 def assumption_1(dropped: Dropped | None = None) -> Condition:
@@ -106,7 +106,9 @@ def descent_at_start(dropped: Dropped | None = None) -> Condition:
 
     def holds(instance: Instance) -> bool:
         gradient = reals(instance["gradient"])
-        bent = dot(gradient, [h * g for h, g in zip(instance["eigenvalues"], gradient, strict=True)])
+        bent = dot(
+            gradient, [h * g for h, g in zip(instance["eigenvalues"], gradient, strict=True)]
+        )
         return bool(instance["alpha"] * bent <= norm(gradient) ** 3)
 
     return Condition("descent at the start", r"\alpha g^\top H g \le \|g\|^3", holds, dropped)

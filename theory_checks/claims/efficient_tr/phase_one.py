@@ -30,9 +30,9 @@ from theory_checks.claims.efficient_tr.common import (
     step_size,
 )
 from theory_checks.claims.efficient_tr.iterations import gradient_descent
-from theory_checks.experiments.section_4_1 import fit_figures
+from theory_checks.experiments.ensemble import fit_figures
 from theory_checks.oracle import gradient_at
-from theory_checks.precise import Real, dot, norm, precise, reals
+from theory_checks.precise import Real, dot, precise, reals
 from theory_checks.strategies import fractions_of_one, problems
 
 __all__ = ["claims"]
@@ -143,7 +143,7 @@ def _lemma_4() -> Claim:
         f"{text}, if z_0' grad f(z_0) <= 0",
         rf"\alpha g^\top H g \le \|g\|^3 \implies {tex}",
         (
-            assumption_1(Dropped((_instance([-1.0, 1.0], [0.125, 4.0], 0.5, 8.0),))),
+            assumption_1(Dropped((_instance([1.0, 2.0], [1.0, 1.0], 0.25, 2.5),))),
             assumption_2(),
             descent_at_start(Dropped(_steep())),
         ),

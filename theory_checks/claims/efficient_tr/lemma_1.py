@@ -1,0 +1,234 @@
+"""Lemma 1: the conditions of the global minimum, both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+import tralgos
+from theory_checks.claim import (
+    Claim,
+    Condition,
+    Dropped,
+    Form,
+    Instance,
+    Margins,
+    Verdict,
+    in_roundings,
+)
+from theory_checks.claims.efficient_tr.common import (
+    EXACT,
+    PAPER,
+    unit_vector,
+)
+from theory_checks.claims.efficient_tr.points import (
+    FEASIBLE,
+    complementary,
+    gradient_of,
+    inner_product,
+    point,
+    size_of,
+    stationary,
+    stationary_instances,
+    step_of,
+    value_at,
+)
+from theory_checks.oracle import model, solve_in_eigenbasis
+from theory_checks.precise import Real, exact, precise, real, reals, sum_of_squares
+from theory_checks.strategies import numbers, vectors
+
+__all__ = ["claims"]
+
+
+def _circle_minimum(eigenvalues: Sequence[Real], gradient: Sequence[Real]) -> Real:
+    """The minimum over the unit disc (or [-1, 1]) from all critical points, without multipliers.
+
+    On the circle z = (cos phi, sin phi) the derivative is a quartic in tan(phi/2).
+    """
+    context = precise()
+    inside = [context.mpf(0)] * len(eigenvalues)
+    if all(h != 0 for h in eigenvalues):
+        newton = [-g / h for g, h in zip(gradient, eigenvalues, strict=True)]
+        if sum(x * x for x in newton) < 1:
+            inside = newton
+    points = [inside]
+    if len(eigenvalues) == 1:
+        points += [[context.mpf(1)], [context.mpf(-1)]]
+    else:
+        a, b = gradient
+        spread = eigenvalues[1] - eigenvalues[0]
+        quartic = [-b, -2 * (spread + a), 0, 2 * (spread - a), b]
+        while quartic and quartic[0] == 0:
+            quartic = quartic[1:]
+        roots = context.polyroots(quartic, maxsteps=500, extraprec=400) if len(quartic) > 1 else []
+        points += [[context.mpf(-1), context.mpf(0)], [context.mpf(1), context.mpf(0)]]
+        # A multiple root carries a small imaginary part; its real part is as good,
+        # since every point of the circle is a candidate.
+        for root in (context.re(r) for r in roots):
+            bottom = 1 + root * root
+            points.append([(1 - root * root) / bottom, 2 * root / bottom])
+    return min(model(eigenvalues, gradient, point) for point in points)
+
+
+def _trial(instance: Instance) -> list[Fraction]:
+    length = Fraction(instance["trial length"])
+    return [length * u for u in unit_vector(instance["trial tangents"])]
+
+
+def _lemma_1_margins(instance: Instance) -> Margins:
+    """No trial point is better than s; and the critical points find nothing better either."""
+    best = value_at(instance, step_of(instance))
+    margins = {
+        "no trial is better": in_roundings(
+            value_at(instance, _trial(instance)) - best, size_of(instance), EXACT
+        )
+    }
+    if len(instance["eigenvalues"]) <= 2:
+        minimum = _circle_minimum(reals(instance["eigenvalues"]), reals(gradient_of(instance)))
+        difference = minimum - real(best)
+        margins["the minimum by enumeration"] = in_roundings(
+            -abs(difference), size_of(instance), EXACT
+        )
+    margins.update(_solver_margins(instance))
+    optimum = solve_in_eigenbasis(instance["eigenvalues"], gradient_of(instance))
+    margins["the oracle's minimum"] = in_roundings(
+        -abs(optimum.value - real(best)), size_of(instance), EXACT
+    )
+    return margins
+
+
+def _solver_margins(instance: Instance) -> Margins:
+    """tralgos' own step against the oracle, for g rounded to float64."""
+    eigenvalues = instance["eigenvalues"]
+    gradient = [float(g) for g in gradient_of(instance)]
+    result = tralgos.solve_trs(np.diag(eigenvalues), np.array(gradient), 1.0)
+    optimum = solve_in_eigenbasis(eigenvalues, gradient)
+    step = exact(result.step.tolist())
+    spectrum = exact(eigenvalues)
+    curved = sum((h * s * s for h, s in zip(spectrum, step, strict=True)), Fraction(0))
+    excess = real(inner_product(exact(gradient), step) + curved / 2) - optimum.value
+    # Certified to 1e-8 of the decrease, or as far as rounding allows.
+    slack = abs(optimum.value) * 1e-8 - excess
+    return {
+        "tralgos finds it": in_roundings(slack, size_of(instance)),
+        "tralgos' step is feasible": in_roundings(1.0 - float(sum_of_squares(step)), 1.0),
+    }
+
+
+def _trials(n: int) -> SearchStrategy[list[float]]:
+    return vectors(n - 1, 4.0)
+
+
+def _lemma_1_strategy() -> SearchStrategy[Instance]:
+    def complete(instance: Instance) -> SearchStrategy[Instance]:
+        # Multipliers that make the conditions true are drawn from what they need.
+        lowest = max(0.0, -min(instance["eigenvalues"]))
+        interior = st.floats(0.0, 1.0) if lowest == 0.0 else st.just(1.0)
+        on_boundary = st.builds(
+            lambda more: {**instance, "multiplier": lowest + more},
+            st.one_of(st.just(0.0), numbers().map(abs)),
+        )
+        inside = st.builds(
+            lambda length: {**instance, "length": length, "multiplier": lowest}, interior
+        )
+        return st.one_of(on_boundary, inside)
+
+    trial_lengths = st.one_of(st.just(1.0), st.floats(0.0, 1.0))
+    return stationary_instances(
+        st.just(0.0),
+        st.just(1.0),
+        **{
+            "trial tangents": _trials,
+            "trial length": lambda n: trial_lengths,
+            "residual": lambda n: st.just([0.0] * n),
+        },
+    ).flatmap(complete)
+
+
+def _lemma_1_instance(
+    eigenvalues: list[float],
+    multiplier: float,
+    tangents: list[float],
+    length: float = 1.0,
+    residual: float = 0.0,
+    trial: float = 1.0,
+) -> Instance:
+    n = len(eigenvalues)
+    return point(
+        eigenvalues,
+        multiplier,
+        tangents,
+        length,
+        **{
+            "trial tangents": [0.0] * (n - 1),
+            "trial length": trial,
+            "residual": [residual] + [0.0] * (n - 1),
+        },
+    )
+
+
+def _lemma_1() -> Claim:
+    printed = Form(
+        "s is a global minimiser over the unit ball iff ||s|| <= 1 and there is a lambda >= 0 "
+        "with (H + lambda I)s + g = 0, lambda (1 - ||s||^2) = 0, H + lambda I >= 0",
+        r"s \in \arg\min_{\|z\| \le 1} f \iff \exists \lambda \ge 0:\, (H+\lambda I)s + g = 0,\,"
+        r"\lambda(1-\|s\|^2) = 0,\, H + \lambda I \succeq 0",
+        (
+            FEASIBLE,
+            Condition(
+                "lambda >= 0",
+                r"\lambda \ge 0",
+                lambda i: bool(i["multiplier"] >= 0),
+                Dropped(
+                    (_lemma_1_instance([2.0], -1.0, [], trial=0.0),),
+                    note="A convex problem whose minimiser lies inside.",
+                ),
+            ),
+            stationary(Dropped((_lemma_1_instance([1.0], 0.0, [], 0.0, 1.0),))),
+            complementary(
+                Dropped(
+                    (_lemma_1_instance([0.0], 1.0, [], 0.5),),
+                    note="A larger step would go on downhill.",
+                )
+            ),
+            Condition(
+                "H + lambda I >= 0",
+                r"H + \lambda I \succeq 0",
+                lambda i: bool(Fraction(min(i["eigenvalues"])) + Fraction(i["multiplier"]) >= 0),
+                Dropped(
+                    (_lemma_1_instance([-2.0, 0.0], 1.0, [0.0]),),
+                    note="A stationary point of the sphere that is not global.",
+                ),
+            ),
+        ),
+        _lemma_1_strategy,
+        _lemma_1_margins,
+        edges=lambda: (
+            _lemma_1_instance([-1.0], 1.0, []),
+            _lemma_1_instance([-1.0, -1.0], 1.0, [1.0]),
+            _lemma_1_instance([0.0], 0.0, []),
+            _lemma_1_instance([-1.0, 1.0], 1.0, [0.0]),
+            _lemma_1_instance([0.0, 1.0], 0.0, [1.0], 0.5),
+        ),
+    )
+    return Claim(
+        "efficient-tr/lemma-1",
+        "the conditions of the global minimum",
+        PAPER,
+        "Lemma 1, eq. 4",
+        Verdict.HOLDS,
+        printed,
+        notes="Both directions: points built to satisfy the conditions are compared with trial "
+        "points, with the minimum over all critical points of the disc (a quartic, no "
+        "multipliers), with the oracle that the other claims use, and with what tralgos returns.",
+        proof="q(p) - q(s) = (p-s)'(H + lambda I)(p-s)/2 + lambda (||s||^2 - ||p||^2)/2.",
+    )
+
+
+def claims() -> tuple[Claim, ...]:
+    """Return the claims of this module."""
+    return (_lemma_1(),)

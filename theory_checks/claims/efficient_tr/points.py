@@ -1,0 +1,132 @@
+"""Instances built backwards: a point, a multiplier and a spectrum are drawn, and g is
+what makes the point stationary. All numbers are rational, so that margins are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from theory_checks.claim import (
+    Condition,
+    Dropped,
+    Instance,
+)
+from theory_checks.claims.efficient_tr.common import (
+    unit_vector,
+)
+from theory_checks.precise import exact
+from theory_checks.strategies import vectors
+
+__all__ = [
+    "FEASIBLE",
+    "ON_SPHERE",
+    "complementary",
+    "gradient_of",
+    "inner_product",
+    "point",
+    "size_of",
+    "stationary",
+    "stationary_instances",
+    "step_of",
+    "value_at",
+]
+
+
+def inner_product(left: Sequence[Fraction], right: Sequence[Fraction]) -> Fraction:
+    """Return the inner product, exactly."""
+    return sum((a * b for a, b in zip(left, right, strict=True)), Fraction(0))
+
+
+def step_of(instance: Instance) -> list[Fraction]:
+    """Return s, of the length and direction of the instance."""
+    length = Fraction(instance["length"])
+    return [length * u for u in unit_vector(instance["tangents"])]
+
+
+def gradient_of(instance: Instance) -> list[Fraction]:
+    """Return the g that makes the step stationary with the multiplier, plus the residual."""
+    shift = Fraction(instance["multiplier"])
+    residual = exact(instance.get("residual", [0.0] * len(instance["eigenvalues"])))
+    spectrum = exact(instance["eigenvalues"])
+    return [
+        r - (h + shift) * s for h, s, r in zip(spectrum, step_of(instance), residual, strict=True)
+    ]
+
+
+def value_at(instance: Instance, step: Sequence[Fraction]) -> Fraction:
+    """Return q(step)."""
+    spectrum = exact(instance["eigenvalues"])
+    curved = sum((h * s * s for h, s in zip(spectrum, step, strict=True)), Fraction(0))
+    return inner_product(gradient_of(instance), step) + curved / 2
+
+
+def size_of(instance: Instance) -> float:
+    """Return the size of the terms of q on the unit ball."""
+    largest = max(abs(h) for h in instance["eigenvalues"])
+    return float(largest) + float(sum(abs(g) for g in gradient_of(instance)))
+
+
+def stationary_instances(
+    multipliers: SearchStrategy[float], lengths: SearchStrategy[float], **extra: Any
+) -> SearchStrategy[Instance]:
+    """Draw instances of order 1 to 3, with the records that `extra` makes for each order."""
+
+    def of_dimension(n: int) -> SearchStrategy[Instance]:
+        more = {key: make(n) for key, make in extra.items()}
+        return st.fixed_dictionaries(
+            {
+                "eigenvalues": vectors(n).map(sorted),
+                "tangents": vectors(n - 1, 4.0),
+                "length": lengths,
+                "multiplier": multipliers,
+                **more,
+            }
+        )
+
+    return st.integers(1, 3).flatmap(of_dimension)
+
+
+def point(
+    eigenvalues: list[float],
+    multiplier: float,
+    tangents: list[float],
+    length: float = 1.0,
+    **extra: Any,
+) -> Instance:
+    """Return the record of one point."""
+    return {
+        "eigenvalues": eigenvalues,
+        "tangents": tangents,
+        "length": length,
+        "multiplier": multiplier,
+        **extra,
+    }
+
+
+FEASIBLE = Condition("feasible", r"\|s\| \le 1", lambda i: 0 <= i["length"] <= 1)
+ON_SPHERE = Condition("on the sphere", r"\|s\| = 1", lambda i: i["length"] == 1)
+
+
+def complementary(dropped: Dropped | None = None) -> Condition:
+    """lambda (1 - ||s||^2) = 0."""
+    return Condition(
+        "complementary slackness",
+        r"\lambda (1 - \|s\|^2) = 0",
+        lambda i: i["multiplier"] == 0 or i["length"] == 1,
+        dropped,
+    )
+
+
+def stationary(dropped: Dropped | None = None) -> Condition:
+    """(H + lambda I)s + g = 0."""
+    return Condition(
+        "gradient condition",
+        r"(H + \lambda I)s + g = 0",
+        lambda i: not any(i.get("residual", ())),
+        dropped,
+    )
