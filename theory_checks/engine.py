@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 import hypothesis
 import hypothesis.errors
 import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from theory_checks.claim import Form, Instance, Margins
 from theory_checks.quiet_hypothesis import explore
@@ -34,6 +36,10 @@ __all__ = [
 #: Margins are handed to Hypothesis on a logarithmic scale: it climbs by comparison,
 #: and a margin in roundings spans thirty decades.
 _TARGET_LABEL = "closeness to a violation"
+
+
+#: Draws, valid or not, after which a random search ends.
+_DRAWS_PER_EXAMPLE = 20
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,7 @@ class _Found(Exception):
 
 
 class _OutOfTime(BaseException):
-    """Raised inside Hypothesis past the deadline.
+    """Raised inside Hypothesis past the deadline, or when it draws and draws in vain.
 
     Not an `Exception`: Hypothesis would take that for a failing test and shrink it.
     What it does not know it lets through at once, as it does an interrupt.
@@ -199,8 +205,6 @@ def _try_all(search: _Search, instances: Iterable[Instance]) -> Instance | None:
 
 def _random_search(search: _Search, examples: int, seed: int) -> Instance | None:
     def test(instance: Instance) -> None:
-        if search.out_of_time():
-            raise _OutOfTime
         if not search.form.admits(instance):
             hypothesis.reject()
         margin = search.evaluate(instance)
@@ -209,8 +213,20 @@ def _random_search(search: _Search, examples: int, seed: int) -> Instance | None
             raise _Found
         hypothesis.target(_closeness(margin), label=_TARGET_LABEL)
 
+    drawn = 0
+
+    def watched(_: None) -> SearchStrategy[Instance]:
+        # Hypothesis counts valid examples alone, and its hill-climbing can try invalid
+        # ones for minutes without calling the test. So time is looked at in the drawing.
+        nonlocal drawn
+        drawn += 1
+        if search.out_of_time() or drawn > _DRAWS_PER_EXAMPLE * examples:
+            raise _OutOfTime
+        return strategy
+
+    strategy = search.form.strategy()
     try:
-        explore(search.form.strategy(), test, examples=examples, seed=seed)
+        explore(st.none().flatmap(watched), test, examples=examples, seed=seed)
     except (_Found, _OutOfTime, hypothesis.errors.Unsatisfiable):
         return search.found
     except hypothesis.errors.Flaky:

@@ -7,12 +7,16 @@ The public interface is what this package and its subpackages
 from tralgos import errors, norms, operators
 from tralgos.subproblems import (
     Certificate,
+    CurvatureBound,
     InnerIterate,
     SphereDescent,
     Status,
     Steihaug,
     Subproblem,
     SubproblemResult,
+    cauchy_point,
+    curvature_bound,
+    eigen_point,
     solve_cubic,
     solve_trs,
 )
@@ -21,12 +25,16 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Certificate",
+    "CurvatureBound",
     "InnerIterate",
     "SphereDescent",
     "Status",
     "Steihaug",
     "Subproblem",
     "SubproblemResult",
+    "cauchy_point",
+    "curvature_bound",
+    "eigen_point",
     "errors",
     "norms",
     "operators",

@@ -17,7 +17,7 @@ from tralgos.operators import WrappedOperator
 from tralgos.subproblems import sphere_descent as module
 from tralgos.subproblems.callbacks import InnerIterate
 from tralgos.subproblems.model import Candidate, Model
-from tralgos.subproblems.spectrum import _beyond, spectrum_bounds
+from tralgos.subproblems.spectrum import spectrum_bounds
 from tralgos.subproblems.sphere_descent import SphereDescent, sphere_descent
 from tralgos.subproblems.unit_ball import Point, UnitBall
 from tralgos.subproblems.validation import validated_model
@@ -359,13 +359,6 @@ def test_upper_bound_holds(n: int, seed: int, products: int) -> None:
     found = spectrum_bounds(model, products, 1e-6, rng)
     assert found.upper_bound >= pencil[-1] * model.hessian_scale**-1 - 1e-13 * found.size
     assert found.lower_ritz >= pencil[0] - 1e-12 * found.size
-
-
-def test_point_where_the_lanczos_polynomial_reaches_a_goal() -> None:
-    """p_1 = (t - a)/b, and p_2 of the Chebyshev recurrence is 2t^2 - 1 with sqrt(2) taken out."""
-    assert _beyond(np.array([3.0]), np.array([2.0]), 3.0, 1e4) == pytest.approx(20003.0)
-    t = _beyond(np.zeros(2), np.array([0.5**0.5, 0.5]), 0.5**0.5, 1e6)
-    assert 2.0**0.5 * (2.0 * t * t - 1.0) == pytest.approx(1e6)
 
 
 def test_upper_bound_is_tight_enough_after_sixteen_products() -> None:

@@ -92,7 +92,7 @@ def _scale(hessian: np.ndarray, instance: Instance) -> float:
     weights = 1.0 / np.sqrt(np.array(instance["norm"]))
     size = float(np.linalg.norm(weights[:, None] * hessian * weights))
     slope = float(np.linalg.norm(weights * np.array(instance["gradient"])))
-    return size * instance["radius"] ** 2 + slope * instance["radius"]
+    return float(size * instance["radius"] ** 2 + slope * instance["radius"])
 
 
 def _solved(instance: Instance) -> tuple[np.ndarray, tralgos.SubproblemResult, Real]:

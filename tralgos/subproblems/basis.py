@@ -27,7 +27,7 @@ class Basis:
     xp : module
         The array namespace.
     memory : int
-        Bytes that the rows may take.
+        Bytes that the rows may take; two rows are kept in any case.
     """
 
     def __init__(self, like: Array, xp: Any, memory: int) -> None:
@@ -35,8 +35,9 @@ class Basis:
         self._xp = xp
         n = int(like.shape[0])
         row_bytes = n * (4 if like.dtype == xp.float32 else 8)
-        self.capacity = memory // row_bytes
-        self._rows = max(1, min(64, _BLOCK_BYTES // row_bytes, max(self.capacity, 1)))
+        # The recurrence is taken up again from the last two.
+        self.capacity = max(2, memory // row_bytes)
+        self._rows = max(1, min(64, _BLOCK_BYTES // row_bytes, self.capacity))
         self._blocks: list[Array] = []
         self._norms: list[float] = []
 

@@ -21,18 +21,19 @@ from tralgos.subproblems.certificate import Correction
 from tralgos.subproblems.direct import DenseReduction
 from tralgos.subproblems.lanczos import Lanczos
 from tralgos.subproblems.model import Model
-from tralgos.subproblems.tridiagonal import Tridiagonal
+from tralgos.subproblems.polynomial_bound import (
+    RECURRENCE_MULTIPLE,
+    lanczos_lower_bound,
+    random_component,
+)
 
 __all__ = [
     "Curvature",
     "DenseCurvature",
     "RandomCurvature",
     "SparseCurvature",
-    "lanczos_lower_bound",
 ]
 
-#: The local error of the Lanczos recurrence is below this times eps ||H||_M.
-_RECURRENCE_MULTIPLE = 8.0
 #: A solve with L D L' has the backward error of the factorisation and of two triangular solves.
 _SOLVE_MULTIPLE = 3.0
 
@@ -71,6 +72,9 @@ class Curvature(Protocol):
     def refine(self) -> bool:
         """Sharpen the leftmost pair and its bound; False if that is as sharp as it gets."""
 
+    def settle(self, rtol: float) -> None:
+        """Bring `lower` within `rtol` |ritz| of `ritz`, or as near as it gets."""
+
     def vector(self) -> Array:
         """A vector of M-norm 1 with Rayleigh quotient `ritz`."""
 
@@ -101,6 +105,9 @@ class DenseCurvature:
     def refine(self) -> bool:
         """Nothing to do."""
         return False
+
+    def settle(self, rtol: float) -> None:
+        """Nothing to do."""
 
     def vector(self) -> Array:
         """The leftmost eigenvector."""
@@ -159,6 +166,8 @@ class SparseCurvature:
         self._vector: np.ndarray | None = None
         self.lower, self.ritz = -math.inf, math.inf
         self.size = float((abs(self._H) @ np.ones(self._H.shape[0])).max())
+        if self.size == 0.0:
+            self.lower = self.ritz = 0.0
         self.products = 0
 
     def _definite(self, lam: float) -> bool:
@@ -217,9 +226,17 @@ class SparseCurvature:
         """The pair is as sharp as rounding allows."""
         return False
 
+    def settle(self, rtol: float) -> None:
+        """Find the leftmost pair, at a few factorisations."""
+        if self._vector is None and self.size > 0.0:
+            self._find_leftmost(0.0)
+
     def vector(self) -> Array:
-        """The leftmost eigenvector found."""
-        assert self._vector is not None
+        """The leftmost eigenvector found; any unit vector where H = 0."""
+        if self._vector is None:
+            first = np.zeros_like(self._root)
+            first[0] = self._root[0]
+            return first
         return self._vector
 
     @property
@@ -237,9 +254,8 @@ class SparseCurvature:
 class RandomCurvature:
     """A Lanczos run from a random start, with the polynomial bound: probabilistic.
 
-    The start is q = M^-1 z / ||M^-1 z||_M with z standard normal. Its component along a
-    leftmost eigenvector v, v'Mv = 1, is v'z / ||z||_{M^-1}, and |v'z| >= tau ||v||_2
-    but for a probability of tau sqrt(2 / pi). One event covers every iteration.
+    See :mod:`tralgos.subproblems.polynomial_bound`. The start alone decides whether the
+    bound fails, so one event covers every iteration.
 
     Parameters
     ----------
@@ -273,8 +289,8 @@ class RandomCurvature:
         self._limit = limit
         self._memory = memory
         self._rng = rng
-        self._tau = failure_probability * math.sqrt(math.pi / 2.0)
-        self._root = math.sqrt(upper_eigenvalue)
+        self._failure_probability = failure_probability
+        self._upper_eigenvalue = upper_eigenvalue
         self._lanczos: Lanczos | None = None
         self.lower, self.ritz = -math.inf, math.inf
         self.size = 0.0
@@ -300,8 +316,10 @@ class RandomCurvature:
     def _update(self, lanczos: Lanczos) -> None:
         T = lanczos.T
         self.ritz, self.size = T.leftmost_value(), lanczos.size
-        component = self._tau / (self._root * lanczos.start_norm)
-        noise = _RECURRENCE_MULTIPLE * self._model.eps * lanczos.size
+        component = random_component(
+            self._failure_probability, self._upper_eigenvalue, lanczos.start_norm
+        )
+        noise = RECURRENCE_MULTIPLE * self._model.eps * lanczos.size
         self.lower = max(
             self.lower, lanczos_lower_bound(T, lanczos.beta, self.ritz, component, noise)
         )
@@ -325,6 +343,17 @@ class RandomCurvature:
         order = self._lanczos.order if self._lanczos is not None else 0
         self._run(max(10, order // 5))
         return True
+
+    def settle(self, rtol: float) -> None:
+        """Iterate until the bound is there, the limit is reached, or rounding stops it."""
+        while not self.exhausted and (
+            math.isinf(self.ritz) or not self.ritz - self.lower <= rtol * abs(self.ritz)
+        ):
+            before = self.ritz - self.lower
+            self.refine()
+            stalled = self.ritz - self.lower >= 0.99 * before
+            if stalled and math.isfinite(before) and before <= 1e-6 * self.size:
+                return
 
     def vector(self) -> Array:
         """The leftmost Ritz vector: one pass over the stored basis."""
@@ -354,55 +383,3 @@ def _decided(known: Curvature, lam: float, slack: float, margin: float) -> bool:
     if margin < -slack:
         return True
     return proved >= 0.25 * margin if margin > slack else proved >= -slack
-
-
-def lanczos_lower_bound(
-    T: Tridiagonal, beta: float, ritz: float, component: float, noise: float
-) -> float:
-    """A lower bound on lambda_1 from a Lanczos run whose start has a known component there.
-
-    With omega_j = v'Mq_j for a leftmost eigenvector v the recurrence reads omega'(T -
-    lambda_1) = -beta_k omega_{k+1} e_k' - f', so that
-
-        |omega_1| <= psi(lambda_1),  psi(t) = beta_k |e_k'(T - t)^-1 e_1| + ||f|| ||(T - t)^-1 e_1||,
-
-    and psi decreases as t moves left from the least Ritz value. Where psi(t) falls to
-    the known |omega_1| the eigenvalue can not be further left (van Dorsselaer,
-    Hochstenbach and van der Vorst 2000, with the rounding f of the recurrence added).
-
-    Parameters
-    ----------
-    ritz : float
-        The least eigenvalue of T.
-    component : float
-        A lower bound on |omega_1|.
-    noise : float
-        A bound on ||f||.
-
-    Returns
-    -------
-    float
-        The bound; -inf if no t was found.
-    """
-    first = np.zeros(T.order)
-    first[0] = 1.0
-
-    def psi(distance: float) -> float:
-        factor = T.factor(distance - ritz)
-        if factor is None:
-            return math.inf
-        x = factor.solve(first)
-        return beta * abs(float(x[-1])) + noise * float(np.linalg.norm(x))
-
-    size = max(T.size(), abs(ritz), beta)
-    if size == 0.0:
-        return ritz
-    low, high = math.log(1e-17 * size), math.log(1e3 * size)
-    if psi(math.exp(high)) > component:
-        return -math.inf
-    for _ in range(50):
-        middle = 0.5 * (low + high)
-        low, high = (low, middle) if psi(math.exp(middle)) <= component else (middle, high)
-    return ritz - math.exp(high)
-
-

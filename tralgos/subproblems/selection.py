@@ -142,7 +142,8 @@ def _sparse(model: Model, options: EvidenceOptions) -> Curvature | None:
         return None
     weight = model.norm.sparse_matrix(model.g)
     least = model.norm.lower_eigenvalue()
-    if weight is None or least is None:
+    # ARPACK needs three dimensions.
+    if weight is None or least is None or model.n < 3:
         return None
     pattern: Any = abs(H.matrix) + abs(weight)
     if _FILL_BYTES * fill_estimate(pattern) > options.memory:

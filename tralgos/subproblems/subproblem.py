@@ -37,6 +37,7 @@ from tralgos.subproblems.validation import (
     check_callback,
     check_choice,
     check_max_matvec,
+    check_memory,
     check_probability,
     check_rng,
     check_rtol,
@@ -126,7 +127,7 @@ class Subproblem:
         check_choice(certify, "certify", _CERTIFY)
         probability = check_probability(failure_probability)
         self._max_matvec = check_max_matvec(max_matvec)
-        self._memory = _checked_memory(memory)
+        self._memory = check_memory(memory, DEFAULT_MEMORY)
         self._callback = check_callback(callback)
         self._rng = check_rng(rng)
         try:
@@ -249,12 +250,15 @@ class Subproblem:
         assert isinstance(target, RadiusTarget)
         model, radius = self._model, target.radius
         callback = None if self._callback is None else self._unscaled
+        # One product is kept back to measure the step with.
+        model.reserve = 1
         if isinstance(method, Steihaug):
             candidate = steihaug(model, radius, method, rtol=self._rtol, callback=callback)
         else:
             candidate = sphere_descent(
                 model, radius, method, rtol=self._rtol, callback=callback, rng=self._rng
             )
+        model.reserve = 0
         printed = isinstance(method, SphereDescent) and method.variant == "printed"
         return self._certified(candidate, target, boundary=False, size=0.0, as_is=printed)
 
@@ -277,13 +281,11 @@ class Subproblem:
     ) -> SubproblemResult:
         """Measure a candidate, prove the curvature at its multiplier, and report."""
         model = self._model
-        limit, model.max_matvec = model.max_matvec, None
         measured = measure(
             model, candidate.step, candidate.multiplier, target, boundary=boundary, as_is=as_is
         )
-        model.max_matvec = limit
         curvature = self._evidence_for_model()
-        before, budget = 0, False
+        before, budget = 0, self._spent()
         gap, mu = math.inf, -math.inf
         if curvature is not None:
             size = max(size, curvature.size)
@@ -313,6 +315,11 @@ class Subproblem:
             evidence_matvecs=(curvature.products - before) if curvature is not None else 0,
             note=candidate.message,
         )
+
+    def _spent(self) -> bool:
+        """Whether the products of this call are used up."""
+        limit = self._max_matvec
+        return limit is not None and self._model.matvecs >= self._counted + limit
 
     # ------------------------------------------------------------------ callbacks
 
@@ -368,14 +375,6 @@ def _checked_method(method: Method) -> Method:
     check_choice(method, "method", _METHODS)
     records: dict[str, Method] = {"steihaug": Steihaug(), "sphere-descent": SphereDescent()}
     return records.get(method, method)
-
-
-def _checked_memory(memory: int | None) -> int:
-    if memory is None:
-        return DEFAULT_MEMORY
-    if isinstance(memory, bool) or not isinstance(memory, int | np.integer) or memory <= 0:
-        raise ArgumentError(f"memory must be a positive number of bytes, got {memory!r}")
-    return int(memory)
 
 
 def _in_range(value: float, name: str, given: float) -> float:

@@ -42,6 +42,7 @@ __all__ = [
     "check_callback",
     "check_choice",
     "check_max_matvec",
+    "check_memory",
     "check_probability",
     "check_rng",
     "check_rtol",
@@ -128,6 +129,22 @@ def check_max_matvec(max_matvec: object, name: str = "max_matvec") -> int | None
     value = _integer(max_matvec, name)
     if value < 1:
         raise ArgumentError(f"{name} must be at least 1, got {value}")
+    return value
+
+
+def check_memory(memory: object, default: int) -> int:
+    """`memory` as an int, or `default` for None.
+
+    Raises
+    ------
+    ArgumentError
+        If it is neither None nor a positive integer.
+    """
+    if memory is None:
+        return default
+    value = _integer(memory, "memory")
+    if value < 1:
+        raise ArgumentError(f"memory must be a positive number of bytes, got {value}")
     return value
 
 
