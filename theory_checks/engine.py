@@ -39,7 +39,7 @@ _TARGET_LABEL = "closeness to a violation"
 
 
 #: Draws, valid or not, after which a random search ends.
-_DRAWS_PER_EXAMPLE = 20
+_DRAWS_PER_EXAMPLE = 6
 
 
 @dataclass(frozen=True)

@@ -144,16 +144,18 @@ def same_home(x: Array, like: Array, name: str, like_name: str) -> None:
 def to_host(x: Array) -> np.ndarray:
     """Copy `x` to the host as a NumPy array of the same dtype: one transfer."""
     if array_api_compat.is_numpy_array(x):
-        return x
-    if array_api_compat.is_cupy_array(x):
-        return x.get()
-    if array_api_compat.is_torch_array(x):
-        return x.detach().cpu().numpy()
-    if type(x).__module__.startswith("array_api_strict"):
+        host: np.ndarray = x
+    elif array_api_compat.is_cupy_array(x):
+        host = x.get()
+    elif array_api_compat.is_torch_array(x):
+        host = x.detach().cpu().numpy()
+    elif type(x).__module__.startswith("array_api_strict"):
         import array_api_strict
 
-        return np.asarray(x.to_device(array_api_strict.Device("CPU_DEVICE")))
-    return np.asarray(x)
+        host = np.asarray(x.to_device(array_api_strict.Device("CPU_DEVICE")))
+    else:
+        host = np.asarray(x)
+    return host
 
 
 def to_float(x: Array) -> float:
@@ -166,9 +168,11 @@ def from_host(x: np.ndarray, like: Array) -> Array:
     if is_numpy(like):
         return np.asarray(x, dtype=like.dtype)
     xp = namespace(like)
-    return xp.asarray(np.asarray(x).tolist(), dtype=like.dtype, device=device_of(like)) if (
-        type(like).__module__.startswith("array_api_strict")
-    ) else xp.asarray(x, dtype=like.dtype, device=device_of(like))
+    return (
+        xp.asarray(np.asarray(x).tolist(), dtype=like.dtype, device=device_of(like))
+        if (type(like).__module__.startswith("array_api_strict"))
+        else xp.asarray(x, dtype=like.dtype, device=device_of(like))
+    )
 
 
 def standard_normal(n: int, like: Array, rng: np.random.Generator) -> Array:

@@ -70,12 +70,14 @@ class DenseReduction:
     def _error_size(self, matrix: Array) -> float:
         """The size that rounding is relative to: more than ||L^-1 H L^-T|| for a full L."""
         size = self.T.size()
-        lower = self._half.lower_eigenvalue()
-        if self._half.entrywise or lower is None:
+        if self._half.entrywise:
             return size
-        xp = self._model.xp
-        (rows,) = self._model.fetch(xp.max(xp.sum(xp.abs(matrix), axis=0)))
-        return max(size, rows / lower)
+        model, xp = self._model, self._model.xp
+        identity = xp.eye(model.n, dtype=model.g.dtype, device=model.device)
+        inverse = self._half.half_solve(identity)
+        # ||H|| ||M^-1|| with the largest row sum for the one and trace(M^-1) for the other.
+        rows, trace = model.fetch(xp.max(xp.sum(xp.abs(matrix), axis=0)), xp.sum(inverse * inverse))
+        return max(size, rows * trace)
 
     def step(self, h: np.ndarray) -> Array:
         """s = L^-T Q h."""

@@ -137,8 +137,6 @@ class SparseCurvature:
         H, unscaled.
     weight : SciPy sparse array, shape (n, n)
         M.
-    lower_eigenvalue : float
-        A positive lower bound on the smallest eigenvalue of M.
     rng : numpy.random.Generator
         Starts the eigenvalue iteration where one is needed.
     """
@@ -150,7 +148,6 @@ class SparseCurvature:
         model: Model,
         matrix: Any,
         weight: Any,
-        lower_eigenvalue: float,
         rng: np.random.Generator,
     ) -> None:
         diagonal = weight.diagonal()
@@ -158,8 +155,7 @@ class SparseCurvature:
         root = scipy.sparse.diags_array(self._root)
         self._H = (root @ (matrix * (1.0 / model.hessian_scale)) @ root).tocsc()
         self._M = (root @ weight @ root).tocsc()
-        identity = weight.nnz == diagonal.shape[0]
-        self._least = 1.0 if identity else lower_eigenvalue / float(diagonal.max())
+        self._least = _least_eigenvalue(self._M)
         self._rng = rng
         self._factor: SparseFactor | None = None
         self._lam = math.nan
@@ -374,6 +370,23 @@ class RandomCurvature:
     def correction(self, residual: Array) -> Correction:
         """Not to be had; see `proved_at`."""
         raise ValueError("there is no factorisation to solve with")
+
+
+def _least_eigenvalue(M: Any) -> float:
+    """A positive lower bound on the smallest eigenvalue of a sparse M with a unit diagonal.
+
+    One factorisation unless M is badly conditioned; 1e-300, which proves nothing in
+    effect, where M is not safely definite.
+    """
+    off = M.nnz - M.shape[0]
+    if off == 0:
+        return 1.0
+    identity = scipy.sparse.eye_array(M.shape[0], dtype=M.dtype, format="csc")
+    for shift in (0.125, 1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12):
+        factor = sparse_factor(M - shift * identity)
+        if factor.definite and factor.error_bound < 0.5 * shift:
+            return shift - factor.error_bound
+    return 1e-300
 
 
 def _decided(known: Curvature, lam: float, slack: float, margin: float) -> bool:

@@ -76,9 +76,7 @@ class KrylovSpace:
         self.gamma = model.norm.dual_norm(model.g)
         self.lanczos: Lanczos | None = None
         if self.gamma > 0.0:
-            self.lanczos = Lanczos(
-                model, model.g, memory=memory, first_product=model.first_product
-            )
+            self.lanczos = Lanczos(model, model.g, memory=memory, first_product=model.first_product)
 
     @property
     def finished(self) -> bool:

@@ -170,9 +170,7 @@ class KrylovSolver:
         finally:
             self._model.reserve = reserve
 
-    def _radau_gap(
-        self, measured: Measured, h: np.ndarray, target: Target, mu: float
-    ) -> float:
+    def _radau_gap(self, measured: Measured, h: np.ndarray, target: Target, mu: float) -> float:
         """The bound that uses where the residual points; no products with H."""
         run = self._space.lanczos
         if run is None or run.invariant or h.shape[0] != run.order:

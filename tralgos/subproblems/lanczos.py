@@ -16,7 +16,6 @@ projected. Beyond the memory bound the local recurrence goes on alone.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 

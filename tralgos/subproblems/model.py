@@ -16,6 +16,8 @@ from typing import Any
 from tralgos.arrays import Array, device_of, eps, namespace, to_float, to_host
 from tralgos.errors import NonFiniteError
 from tralgos.kernels import inner
+from tralgos.norms import Norm
+from tralgos.operators import Operator
 
 __all__ = ["BudgetExhausted", "Candidate", "Model"]
 
@@ -73,9 +75,9 @@ class Model:
 
     def __init__(
         self,
-        H: Any,
+        H: Operator,
         g: Array,
-        norm: Any,
+        norm: Norm,
         *,
         hessian_scale: float = 1.0,
         gradient_scale: float = 1.0,

@@ -51,7 +51,8 @@ def lanczos_lower_bound(
     With omega_j = v'Mq_j for a leftmost eigenvector v the recurrence reads omega'(T -
     lambda_1) = -beta_k omega_{k+1} e_k' - f', so that
 
-        |omega_1| <= psi(lambda_1),  psi(t) = beta_k |e_k'(T - t)^-1 e_1| + ||f|| ||(T - t)^-1 e_1||,
+        |omega_1| <= psi(lambda_1),
+        psi(t) = beta_k |e_k'(T - t)^-1 e_1| + ||f|| ||(T - t)^-1 e_1||,
 
     and psi decreases as t moves left from the least Ritz value. (The first term is
     1/|p_k(t)|, the second the rounding f of the recurrence, which also covers an
@@ -87,10 +88,10 @@ def lanczos_lower_bound(
     size = max(T.size(), abs(ritz), beta)
     if size == 0.0:
         return ritz
-    low, high = math.log(1e-17) + math.log(size), math.log(1e3) + math.log(size)
+    low, high = math.log(1e-17) + math.log(size), math.log(1e20) + math.log(size)
     if psi(math.exp(high)) > component:
         return -math.inf
-    for _ in range(50):
+    for _ in range(60):
         middle = 0.5 * (low + high)
         low, high = (low, middle) if psi(math.exp(middle)) <= component else (middle, high)
     return ritz - math.exp(high)

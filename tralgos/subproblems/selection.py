@@ -140,15 +140,14 @@ def _sparse(model: Model, options: EvidenceOptions) -> Curvature | None:
     H = model.operator
     if not isinstance(H, SparseOperator) or not is_numpy(model.g):
         return None
-    weight = model.norm.sparse_matrix(model.g)
-    least = model.norm.lower_eigenvalue()
     # ARPACK needs three dimensions.
-    if weight is None or least is None or model.n < 3:
+    weight = model.norm.sparse_matrix(model.g)
+    if weight is None or model.n < 3:
         return None
     pattern: Any = abs(H.matrix) + abs(weight)
     if _FILL_BYTES * fill_estimate(pattern) > options.memory:
         return None
-    return SparseCurvature(model, H.matrix, weight, least, options.rng)
+    return SparseCurvature(model, H.matrix, weight, options.rng)
 
 
 @dataclass(frozen=True)

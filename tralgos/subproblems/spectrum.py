@@ -23,6 +23,7 @@ from tralgos.subproblems.tridiagonal import Tridiagonal
 
 __all__ = ["Spectrum", "spectrum_bounds"]
 
+
 @dataclass(frozen=True)
 class Spectrum:
     """What a few Lanczos steps say of the pencil (H, M).

@@ -291,9 +291,7 @@ class Subproblem:
             size = max(size, curvature.size)
             before = curvature.products
             reach = measured.reach(target, self._gamma, 0.0)
-            slack = decided_slack(
-                model, measured.decrease, self._rtol, size, self._gamma, reach
-            )
+            slack = decided_slack(model, measured.decrease, self._rtol, size, self._gamma, reach)
             try:
                 curvature.prove(candidate.multiplier, slack, math.inf)
             except BudgetExhausted:
@@ -339,7 +337,9 @@ class Subproblem:
             h = step.solution.h
             length = float(np.linalg.norm(h))
             multiplier = step.solution.multiplier
-            radius = target.radius if isinstance(target, RadiusTarget) else multiplier / target.sigma
+            radius = (
+                target.radius if isinstance(target, RadiusTarget) else multiplier / target.sigma
+            )
             iterate = InnerIterate(
                 iteration=h.shape[0],
                 phase="interior" if step.solution.interior else "boundary",

@@ -66,7 +66,7 @@ class Tridiagonal:
     @property
     def order(self) -> int:
         """k."""
-        return self.diagonal.shape[0]
+        return int(self.diagonal.shape[0])
 
     def size(self) -> float:
         """The largest absolute row sum: an upper bound on the norm, sharp to a factor of sqrt 3."""
