@@ -2,7 +2,7 @@
 
 Everything happens in the eigenbasis of H (of the pencil (H, M) where there is a
 norm), where the problem is a sum of scalar ones joined by the constraint. The
-arithmetic is mpmath's with 50 digits and an unbounded exponent, and shares no
+arithmetic is mpmath's with 130 digits and an unbounded exponent, and shares no
 code with the package, so that agreement means something.
 """
 
@@ -17,7 +17,7 @@ from mpmath import mpf
 
 __all__ = ["DIGITS", "Solution", "exact_cubic", "exact_trs", "exact_value", "rotated"]
 
-DIGITS = 50
+DIGITS = 130
 
 
 class Solution(NamedTuple):

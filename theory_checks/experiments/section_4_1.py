@@ -210,7 +210,8 @@ def _draw_decrease(axes: Axes, results: Results) -> None:
         axes.plot(steps[:turn], gaps[:turn], "-", color=colour, lw=2.2, label=label)
         axes.plot(steps[turn - 1 :], gaps[turn - 1 :], "--", color=colour, lw=1.2)
         axes.plot(steps[turn - 1], gaps[turn - 1], "o", color=colour, ms=5)
-    axes.set(xscale="log", yscale="log", ylim=(1e-11, 4), xlabel="iteration")
+    last = max(len(run.values) for run in results.runs) / 2
+    axes.set(xscale="log", yscale="log", xlim=(0.9, last), ylim=(1e-11, 4), xlabel="iteration")
     axes.set_ylabel(r"$(q(z_t)-q^*)\,/\,|q^*|$")
     axes.set_title(f"Decrease, n = {results.dimension}: solid inside, dashed on the sphere")
     axes.legend(fontsize=8, loc="lower left", ncol=2, frameon=False)

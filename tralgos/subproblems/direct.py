@@ -73,11 +73,14 @@ class DenseReduction:
         if self._half.entrywise:
             return size
         model, xp = self._model, self._model.xp
-        identity = xp.eye(model.n, dtype=model.g.dtype, device=model.device)
-        inverse = self._half.half_solve(identity)
-        # ||H|| ||M^-1|| with the largest row sum for the one and trace(M^-1) for the other.
-        rows, trace = model.fetch(xp.max(xp.sum(xp.abs(matrix), axis=0)), xp.sum(inverse * inverse))
-        return max(size, rows * trace)
+        inverse = xp.abs(
+            self._half.half_solve(xp.eye(model.n, dtype=matrix.dtype, device=model.device))
+        )
+        # The largest row sum of |L^-1| |H| |L^-T|: what each rounding of the products scales with.
+        ones = xp.ones_like(model.g)
+        rows = inverse @ (xp.abs(matrix) @ (xp.matrix_transpose(inverse) @ ones))
+        (largest,) = model.fetch(xp.max(rows))
+        return max(size, largest)
 
     def step(self, h: np.ndarray) -> Array:
         """s = L^-T Q h."""

@@ -167,6 +167,8 @@ class KrylovSpace:
             where the estimate may have been met.
         """
         step = self._first_step(target, mu_of)
+        if observe is not None and step.solution.h.shape[0] > 0:
+            observe(step)
         history: list[tuple[int, float]] = []
         while not self.finished and not step.gap <= rtol * step.decrease:
             order = self.lanczos.order if self.lanczos is not None else 0

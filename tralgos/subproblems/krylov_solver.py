@@ -88,7 +88,7 @@ class KrylovSolver:
 
     def _solve(self, target: Target) -> Outcome:
         self._model.reserve = 1
-        step = self._converge(target, self._rtol)
+        step = self._converge(target, self._ample_mu)
         if self._curvature is None:
             return self._measured(target, step)
         outcome = None
@@ -97,7 +97,7 @@ class KrylovSolver:
             joined = self._joined(target, step)
             if joined is None and self._mu_of(step.solution.multiplier) is not None:
                 # The estimate with the curvature that is proved, not the one assumed.
-                step = self._converge(target, self._rtol)
+                step = self._converge(target, self._mu_of)
             outcome = joined if joined is not None else self._measured(target, step)
             if self._accepted(outcome, target) or not self._improve(outcome):
                 break
@@ -105,15 +105,25 @@ class KrylovSolver:
         assert outcome is not None
         return outcome
 
-    def _converge(self, target: Target, rtol: float) -> KrylovStep:
-        aim = rtol if self._curvature is None else _AIM * rtol
-        return self._space.converge(target, aim, mu_of=self._mu_of, observe=self._observe)
+    def _converge(self, target: Target, mu_of: Callable[[float], float | None]) -> KrylovStep:
+        aim = self._rtol if self._curvature is None else _AIM * self._rtol
+        return self._space.converge(target, aim, mu_of=mu_of, observe=self._observe)
 
     def _mu_of(self, multiplier: float) -> float | None:
         """The curvature proved at `multiplier`, if there is a positive one."""
         if self._curvature is None or self._curvature.lower + multiplier <= 0.0:
             return None
         return self._curvature.lower + multiplier
+
+    def _ample_mu(self, multiplier: float) -> float | None:
+        """The proved curvature where it is a fair part of the margin, as it seems by now.
+
+        Less, from another radius, would extend the space where a little more evidence will do.
+        """
+        mu, run = self._mu_of(multiplier), self._space.lanczos
+        if mu is None or run is None or run.order == 0:
+            return mu
+        return mu if mu >= 0.2 * (multiplier + run.T.leftmost_value()) else None
 
     @property
     def _size(self) -> float:

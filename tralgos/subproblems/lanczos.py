@@ -132,6 +132,7 @@ class Lanczos:
         last = self.betas[-1] if self.betas else 0.0
         self.alphas.append(a)
         self.betas.append(beta)
+        self._loss.commit()
         self._size = max(self._size, abs(a) + beta + last)
         whole = self.order >= model.n and self._watched and self.order <= len(self._basis)
         self.invariant = whole or beta <= 32.0 * model.eps * self._size
@@ -165,7 +166,7 @@ class Lanczos:
             # Twice is enough, unless nothing but rounding is left (Kahan, Parlett).
             if beta > 0.7 * before or beta == 0.0:
                 break
-        self._loss.mended(beta)
+        self._loss.mended()
         return primal, beta
 
     def _advance(self, target: Array, primal: Array, beta: float) -> None:
@@ -244,13 +245,15 @@ class _OrthogonalityLoss:
         self._local = eps * math.sqrt(n)
         self._last = np.ones(1)
         self._before = np.zeros(0)
-        self._again = False
+        self._next = self._last
+        self._again = self._again_next = False
 
     def needs_mending(
         self, alphas: list[float], betas: list[float], alpha: float, beta: float
     ) -> bool:
-        """Take the estimates one vector further; whether the newest has to be mended."""
+        """Whether the newest vector has to be mended, by the estimates taken one vector further."""
         k = len(alphas)
+        self._next, self._again_next = np.ones(k + 2), False
         if beta == 0.0:
             return False
         if k == 0:
@@ -264,13 +267,17 @@ class _OrthogonalityLoss:
             estimate[-1] -= b[-1]
             estimate += np.copysign(self._rounding * (b + beta), estimate)
             estimate /= beta
-        self._before = self._last
-        self._last = np.concatenate([estimate, [self._local, 1.0]])
+        self._next = np.concatenate([estimate, [self._local, 1.0]])
         if self._again:
             return True
         return bool(k > 0 and np.abs(estimate).max() > self._level)
 
-    def mended(self, beta: float) -> None:
+    def mended(self) -> None:
         """Record that the newest vector was projected; the one after it is to be as well."""
-        self._last[:-1] = self._rounding
-        self._again = not self._again
+        self._next[:-1] = self._rounding
+        self._again_next = not self._again
+
+    def commit(self) -> None:
+        """Keep the estimates, once the vector they are of is kept."""
+        self._before, self._last = self._last, self._next
+        self._again = self._again_next

@@ -74,7 +74,8 @@ class Subproblem:
     method : str or record
         "direct" (dense reduction), "krylov", "steihaug", "sphere-descent", a
         :class:`Steihaug` or :class:`SphereDescent` record, or "auto": direct for dense
-        arrays that fit `memory` and for operators of order up to 500, else krylov.
+        arrays that fit `memory`, for operators of order up to 500, and for larger ones with
+        `certify="exact"` (at n products), else krylov.
     rtol : float, optional
         Certified gap over model decrease that is aimed at, in (0, 1). Default 1e-8
         in float64 and 1e3 eps in float32.
@@ -210,9 +211,13 @@ class Subproblem:
             return True
         if isinstance(model.operator, SparseOperator):
             return model.n <= SMALL
+        if self._reduction is not None:
+            return True
+        # Exact evidence multiplies an operator out, and then the rest is free.
+        certify = self._evidence.certify
+        wanted = certify == "exact" or (certify == "auto" and model.n <= SMALL)
         affordable = self._max_matvec is None or model.matvecs + model.n < self._max_matvec
-        exact = self._evidence.certify in ("auto", "exact")
-        return self._reduction is not None or (model.n <= SMALL and affordable and exact)
+        return wanted and affordable
 
     def _direct(self, target: Target) -> SubproblemResult:
         model = self._model

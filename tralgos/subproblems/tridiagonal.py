@@ -323,14 +323,16 @@ def _solve_scaled(
         return _along_eigenvector(start_point.x, lam, vector, theta, floor, target)
     point = secular.newton(start_point)
     hard = base > floor and point.delta <= floor
-    miss = abs(point.norm / target.value(base + point.delta) - 1.0)
-    if miss * p <= 4.0 * _EPS * size or point.delta > miss * p:
+    lam = base + point.delta
+    miss = abs(point.norm / target.value(lam) - 1.0)
+    if miss * p <= 4.0 * _EPS * size:
         return _finish(secular, point, hard=hard)
     # The factorisations round the shift by eps ||T||, which leaves the length undecided by
     # eps ||T|| / delta. A correction along the leftmost eigenvector costs a residual of delta
     # times it, a change of scale one of ||c|| times it.
-    lam = base + point.delta
     x = _lengthened(point.x, vector, target.value(lam))
+    if (point.delta + _EPS * size) * float(dnrm2(x - point.x)) >= miss * p:
+        return _finish(secular, point, hard=hard)
     return ReducedSolution(x, lam, interior=False, hard=hard)
 
 

@@ -190,7 +190,7 @@ def _theorem_7() -> Claim:
         Verdict.HOLDS,
         printed,
         notes="Stationary, not globally minimal, nor locally: a start at a maximum stays there. "
-        "Printed is |grad f| in the decrease; it has to be its square.",
+        "In the decrease that the search asks for, |grad f| has to be squared.",
         proof="The sphere is compact and f along the retraction has a second derivative of at "
         "most L = 1.65 ||g|| + 1.33 (lambda_n - lambda_1), so every step of at most "
         "2 (1 - sigma)/L is accepted.",
