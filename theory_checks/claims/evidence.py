@@ -160,6 +160,8 @@ def _worst_radau_ratio(spectrum: np.ndarray, start: np.ndarray, steps: int, shar
         alphas.append(float(image @ basis[k]))
         image = image - alphas[-1] * basis[k]
         betas.append(float(np.linalg.norm(image)))
+        if betas[-1] == 0.0:
+            break
         basis.append(image / betas[-1])
         right = np.zeros(k + 1)
         right[0] = -size

@@ -3,15 +3,16 @@
 The space of g alone gives a step and an estimate of its gap. The evidence then either
 proves the curvature that the estimate assumed, and the step is measured; or it shows a
 direction v along which H + lambda M curves down. Then g hardly sees the leftmost
-eigenvector: lambda is moved to its eigenvalue, the space of g is solved at that fixed
-shift, and v is joined until the boundary is reached (the hard case). Whatever part
-of the proved gap is largest is worked on until the tolerance is met.
+eigenvector, or not at all (the hard case): v joins the space as a block of its own, and
+the same tridiagonal core decides on both. Space and evidence are sharpened until the
+tolerance is met.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -75,6 +76,7 @@ class KrylovSolver:
         self._curvature = curvature
         self._rtol = rtol
         self._observe = observe
+        self._best: Outcome | None = None
 
     def solve(self, target: Target) -> tuple[Outcome, bool]:
         """The outcome, and whether the budget ended it."""
@@ -82,16 +84,16 @@ class KrylovSolver:
             return self._solve(target), False
         except BudgetExhausted:
             self._model.reserve = 0
-            return self._best_so_far(target), True
+            return self._best or self._best_so_far(target), True
         finally:
             self._model.reserve = 0
 
     def _solve(self, target: Target) -> Outcome:
-        self._model.reserve = 1
+        run = self._space.lanczos
+        self._model.reserve = 1 + (run.not_stored if run is not None else 0)
         step = self._converge(target, self._ample_mu)
         if self._curvature is None:
             return self._measured(target, step)
-        outcome = None
         for _ in range(_MAX_ROUNDS):
             self._prove(target, step)
             joined = self._joined(target, step)
@@ -99,11 +101,25 @@ class KrylovSolver:
                 # The estimate with the curvature that is proved, not the one assumed.
                 step = self._converge(target, self._mu_of)
             outcome = joined if joined is not None else self._measured(target, step)
+            self._keep(outcome)
             if self._accepted(outcome, target) or not self._improve(outcome):
                 break
             step = self._space.step(target, mu=self._mu_of(step.solution.multiplier))
-        assert outcome is not None
-        return outcome
+        assert self._best is not None
+        return self._best
+
+    def _keep(self, outcome: Outcome) -> None:
+        """Keep the lowest feasible step seen, with the best lower bound on the minimum seen."""
+        best = self._best
+        if best is None:
+            self._best = outcome
+            return
+        lower, higher = outcome, best
+        if lower.measured.decrease < higher.measured.decrease:
+            lower, higher = best, outcome
+        # A bound on q(s) - min q bounds any other step by the difference of the values.
+        gained = lower.measured.decrease - higher.measured.decrease
+        self._best = replace(lower, gap=max(min(lower.gap, higher.gap - gained), 0.0))
 
     def _converge(self, target: Target, mu_of: Callable[[float], float | None]) -> KrylovStep:
         aim = self._rtol if self._curvature is None else _AIM * self._rtol
@@ -253,16 +269,18 @@ class KrylovSolver:
         run = self._space.lanczos
         step = self._space.step(target)
         if run is None or run.order == 0:
-            zero = self._model.xp.zeros_like(self._model.g)
-            measured = Measured(zero, self._model.g, 0.0, 0.0, self._space.gamma, 0.0, 0.0)
-            return Outcome(measured, math.inf, -math.inf, boundary=False, hard=False)
+            return self._no_step()
         try:
             return self._measured(target, step)
         except BudgetExhausted:
             # Not even the product that measures the step is left.
-            zero = self._model.xp.zeros_like(self._model.g)
-            measured = Measured(zero, self._model.g, 0.0, 0.0, self._space.gamma, 0.0, 0.0)
-            return Outcome(measured, math.inf, -math.inf, boundary=False, hard=False)
+            return self._no_step()
+
+    def _no_step(self) -> Outcome:
+        """s = 0, which needs no product to be measured."""
+        zero = self._model.xp.zeros_like(self._model.g)
+        measured = Measured(zero, self._model.g, 0.0, 0.0, self._space.gamma, 0.0, 0.0)
+        return Outcome(measured, math.inf, -math.inf, boundary=False, hard=False)
 
 
 def _length_at(target: Target, lam: float) -> float:

@@ -172,9 +172,10 @@ def _riemannian_hessian() -> Claim:
         Verdict.NEEDS,
         printed,
         amended,
-        notes="A misprint (of the text at hand, at least) without consequence: the cross term is odd in t and drops out of the "
-        "second derivative. The retraction is of second order, so that it gives the same as the "
-        "exponential map; (20) is for unit tangents, (8) and the bounds on the spectrum are right.",
+        notes="A misprint (of the text at hand, at least) without consequence: the cross term "
+        "is odd in t and drops out of the second derivative. The retraction is of second order, so "
+        "that it gives the same as the exponential map; (20) is for unit tangents, (8) and the "
+        "bounds on the spectrum are right.",
         proof="Expand 1/(1 + t^2) = 1 - t^2 + ... and 1/sqrt(1 + t^2) = 1 - t^2/2 + ...",
     )
 
