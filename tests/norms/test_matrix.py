@@ -20,7 +20,7 @@ from tralgos.errors import (
     NotPositiveDefiniteError,
     ShapeError,
 )
-from tralgos.norms import MatrixNorm, as_norm
+from tralgos.norms import MatrixNorm, as_norm, densify
 
 PROPERTY = settings(derandomize=True, database=None, deadline=None, max_examples=60)
 
@@ -218,7 +218,7 @@ def test_operators_of_every_library(xp_case: Xp) -> None:
     as_norm(norm, like)
     assert M.products == tested, "the random test is made once"
     assert norm.check_solve(like, rng=np.random.default_rng(1)) <= 10 * xp_case.eps
-    dense = norm.densify(like)
+    dense = densify(norm, like)
     assert dense.has_half
     np.testing.assert_allclose(xp_case.numpy(dense.matrix(like)), np.diag([1.0, 2.0, 4.0]))
     X = xp_case.array(np.zeros((3, 0)))

@@ -362,8 +362,8 @@ def _gauss_radau() -> Claim:
         "the certificate, without further products",
         Verdict.HOLDS,
         printed,
-        notes="In exact arithmetic, here at two hundred digits. What it is worth in float64 is measured "
-        "in gauss-radau-rounding.",
+        notes="In exact arithmetic, here at two hundred digits. What it is worth in float64 is "
+        "measured in gauss-radau-rounding.",
         proof="The Gauss-Radau rule with a node at nu overestimates the integral of 1/x, whose "
         "derivatives of odd order are negative, over a measure on [nu, infinity).",
     )

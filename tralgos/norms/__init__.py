@@ -14,9 +14,17 @@ from tralgos.norms.base import Norm
 from tralgos.norms.diagonal import DiagonalNorm
 from tralgos.norms.euclidean import EuclideanNorm
 from tralgos.norms.low_rank import LowRankNorm
-from tralgos.norms.matrix import MatrixNorm
+from tralgos.norms.matrix import MatrixNorm, densify
 
-__all__ = ["DiagonalNorm", "EuclideanNorm", "LowRankNorm", "MatrixNorm", "Norm", "as_norm"]
+__all__ = [
+    "DiagonalNorm",
+    "EuclideanNorm",
+    "LowRankNorm",
+    "MatrixNorm",
+    "Norm",
+    "as_norm",
+    "densify",
+]
 
 
 def as_norm(norm: Any, like: Array) -> Norm:

@@ -236,7 +236,7 @@ class Norm(ABC):
         Raises
         ------
         ArgumentError
-            If the norm has no such factor (`has_half` is false); see :meth:`densify`.
+            If the norm has no such factor (`has_half` is false); see :func:`tralgos.norms.densify`.
         """
         self._fit(s, "s")
         if not self.has_half:
@@ -301,18 +301,6 @@ class Norm(ABC):
         xp = namespace(like)
         identity = xp.eye(like.shape[0], dtype=like.dtype, device=device_of(like))
         return self._apply(identity)
-
-    def densify(self, like: Array) -> Norm:
-        """The norm itself if it has a factor (`has_half`), else the dense norm with the same M."""
-        if self.has_half:
-            self.check(like)
-            return self
-        # Imported here because MatrixNorm is itself a Norm.
-        from tralgos.norms.matrix import MatrixNorm
-
-        dense = self.matrix(like)
-        # A product with the identity is symmetric only up to rounding.
-        return MatrixNorm(0.5 * dense + 0.5 * namespace(like).matrix_transpose(dense))
 
     def check(self, like: Array) -> None:
         """Raise unless the norm measures vectors like `like`.

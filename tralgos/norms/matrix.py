@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from tralgos.arrays import Array, eps, is_numpy
+from tralgos.arrays import Array, eps, is_numpy, namespace
 from tralgos.errors import ArgumentError, ArrayTypeError
 from tralgos.norms.base import Norm
 from tralgos.norms.dense import CholeskyMatrix, EigenMatrix, dense_backend
@@ -17,7 +17,7 @@ from tralgos.norms.sparse import SparseMatrix
 from tralgos.norms.user import UserMatrix
 from tralgos.operators import DenseOperator, SparseOperator, as_operator
 
-__all__ = ["MatrixNorm"]
+__all__ = ["MatrixNorm", "densify"]
 
 _Backend = CholeskyMatrix | EigenMatrix | SparseMatrix | UserMatrix
 
@@ -217,3 +217,25 @@ def _checked_bounds(bounds: tuple[float, float]) -> tuple[float, float]:
     if not 0.0 < lower <= upper < math.inf:
         raise ArgumentError(f"bounds must satisfy 0 < lower <= upper < inf, got {bounds!r}")
     return lower, upper
+
+
+def densify(norm: Norm, like: Array) -> Norm:
+    """`norm` itself if it has a factor (`has_half`), else the dense norm with the same M.
+
+    Parameters
+    ----------
+    norm : Norm
+    like : array, shape (n,)
+        A vector of the space: gives the length, namespace, device and dtype.
+
+    Raises
+    ------
+    ArrayTypeError, ShapeError
+        If the norm does not measure vectors like `like`.
+    """
+    if norm.has_half:
+        norm.check(like)
+        return norm
+    dense = norm.matrix(like)
+    # A product with the identity is symmetric only up to rounding.
+    return MatrixNorm(0.5 * dense + 0.5 * namespace(like).matrix_transpose(dense))

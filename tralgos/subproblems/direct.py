@@ -15,6 +15,7 @@ from scipy.linalg.lapack import get_lapack_funcs
 
 from tralgos.arrays import Array, from_host, is_numpy, to_host
 from tralgos.errors import NonFiniteError
+from tralgos.norms import densify
 from tralgos.subproblems.model import Model
 from tralgos.subproblems.tridiagonal import Tridiagonal
 
@@ -47,7 +48,7 @@ class DenseReduction:
 
     def __init__(self, model: Model, dense: Array) -> None:
         self._model = model
-        self._half = model.norm.densify(model.g)
+        self._half = densify(model.norm, model.g)
         scale = model.hessian_scale
         matrix = dense if scale == 1.0 else dense * (1.0 / scale)
         whitened = self._whitened(matrix)
