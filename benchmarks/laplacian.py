@@ -21,7 +21,7 @@ from benchmarks import _peers, _report
 from benchmarks._timing import ratios
 from tralgos.operators import CountingOperator
 from tralgos.operators.inertia import sparse_factor
-from tralgos.subproblems import evidence
+from tralgos.subproblems import sparse_curvature
 
 __all__ = ["Laplacian", "tables"]
 
@@ -109,7 +109,7 @@ def _solve(problem: Laplacian, certify: str) -> Any:
 
 
 def _own(problem: Laplacian, certify: str, gap: Gap) -> list[str]:
-    with mock.patch.object(evidence, "sparse_factor", wraps=sparse_factor) as factor:
+    with mock.patch.object(sparse_curvature, "sparse_factor", wraps=sparse_factor) as factor:
         result = _solve(problem, certify)
     proved = result.certificate.relative_gap
     return [
@@ -199,7 +199,7 @@ def _many_radii(problem: Laplacian, count: int = 50) -> _report.Table:
                 rtol=RTOL,
                 certify=certify,  # type: ignore[arg-type]
             )
-            with mock.patch.object(evidence, "sparse_factor", wraps=sparse_factor) as factor:
+            with mock.patch.object(sparse_curvature, "sparse_factor", wraps=sparse_factor) as factor:
                 results = [shared.trust_region(r) for r in given]
             total = sum(r.matvecs for r in results)
             worst = max(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tralgos.arrays import Array, device_of, from_host
+from tralgos.kernels import combine
 
 __all__ = ["Basis"]
 
@@ -86,16 +87,20 @@ class Basis:
     def combine(self, coefficients: np.ndarray) -> Array:
         """Sum of coefficients[j] times the normalised vector j: one pass over the rows used."""
         weights = coefficients / np.asarray(self._norms[: coefficients.shape[0]])
-        total = self._xp.zeros_like(self._like)
-        for rows, part in self._parts(coefficients.shape[0]):
-            total = total + self._xp.matmul(from_host(weights[part], self._like), rows)
-        return total
+        parts = self._parts(coefficients.shape[0])
+        return combine(
+            [from_host(weights[part], self._like) for _, part in parts],
+            [rows for rows, _ in parts],
+            self._xp.zeros_like(self._like),
+            self._xp,
+        )
 
     def project(self, w: Array) -> Array:
         """Q Q'w for the normalised vectors Q: two passes over the rows, no transfer to the host."""
-        total = self._xp.zeros_like(self._like)
         inverse = 1.0 / np.asarray(self._norms) ** 2
-        for rows, part in self._parts(len(self)):
-            inner = self._xp.matmul(rows, w) * from_host(inverse[part], self._like)
-            total = total + self._xp.matmul(inner, rows)
-        return total
+        parts = self._parts(len(self))
+        inner = [
+            self._xp.matmul(rows, w) * from_host(inverse[part], self._like) for rows, part in parts
+        ]
+        blocks = [rows for rows, _ in parts]
+        return combine(inner, blocks, self._xp.zeros_like(self._like), self._xp)

@@ -47,7 +47,7 @@ def decided_slack(
     model: Model, decrease: float, rtol: float, size: float, gamma: float, reach: float
 ) -> float:
     """How far below zero the proved curvature may lie and still leave three quarters of the gap."""
-    if reach == 0.0 or math.isinf(reach):
+    if reach * reach == 0.0 or math.isinf(reach):
         return 0.0
     allowed = max(rtol * decrease, rounding_level(model.eps, size, gamma, 0.5 * reach))
     return 0.5 * allowed / (reach * reach)

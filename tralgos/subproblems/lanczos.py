@@ -267,10 +267,13 @@ class _OrthogonalityLoss:
             estimate[-1] -= b[-1]
             estimate += np.copysign(self._rounding * (b + beta), estimate)
             estimate /= beta
-        self._next = np.concatenate([estimate, [self._local, 1.0]])
+        # The newest two: what cancels in the recurrence is as large as this against beta.
+        cancelled = abs(alpha) + beta + (betas[-1] if betas else 0.0)
+        local = self._rounding * cancelled / beta
+        self._next = np.concatenate([estimate, [max(self._local, local), 1.0]])
         if self._again:
             return True
-        return bool(k > 0 and np.abs(estimate).max() > self._level)
+        return max(local, float(np.abs(estimate).max(initial=0.0))) > self._level
 
     def mended(self) -> None:
         """Record that the newest vector was projected; the one after it is to be as well."""

@@ -117,7 +117,7 @@ class Reporter:
             relative_gap=self._relative(outcome),
             stationarity=_ratio(measured.residual_norm, compared),
             feasibility=self._feasibility(outcome, target),
-            complementarity=self._complementarity(outcome, target),
+            complementarity=_ratio(self._complementarity(outcome, target), compared),
             curvature=outcome.mu * h,
             evidence=kind,
             failure_probability=chance[kind],
@@ -133,8 +133,8 @@ class Reporter:
         measured = outcome.measured
         if isinstance(target, CubicTarget):
             miss = abs(measured.multiplier - target.sigma * measured.step_norm)
-            return _ratio(miss * measured.step_norm, self._gamma)
-        return _ratio(measured.multiplier * (target.radius - measured.step_norm), self._gamma)
+            return miss * measured.step_norm
+        return measured.multiplier * (target.radius - measured.step_norm)
 
 
 def _ratio(a: float, b: float) -> float:

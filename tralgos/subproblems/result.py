@@ -46,7 +46,7 @@ class Certificate:
         max(0, ||s||_M / r - 1); 0 for the cubic problem, which has no constraint.
     complementarity : float
         lambda (r - ||s||_M), or |lambda - sigma ||s||_M| ||s||_M for the cubic
-        problem, over the dual norm of g (0 where that is 0 and so is this).
+        problem, over what `stationarity` is relative to.
     curvature : float
         mu, the lower bound on the smallest eigenvalue of the pencil
         (H + lambda M, M); -inf without evidence.

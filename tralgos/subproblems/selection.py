@@ -14,13 +14,10 @@ from tralgos.norms import EuclideanNorm, Norm
 from tralgos.operators import DenseOperator, ScaledOperator, SparseOperator, as_operator
 from tralgos.operators.inertia import fill_estimate
 from tralgos.subproblems.direct import DenseReduction
-from tralgos.subproblems.evidence import (
-    Curvature,
-    DenseCurvature,
-    RandomCurvature,
-    SparseCurvature,
-)
+from tralgos.subproblems.evidence import Curvature, DenseCurvature
 from tralgos.subproblems.model import Model
+from tralgos.subproblems.random_curvature import RandomCurvature
+from tralgos.subproblems.sparse_curvature import SparseCurvature
 
 __all__ = [
     "DEFAULT_MEMORY",

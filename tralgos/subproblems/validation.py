@@ -260,6 +260,8 @@ def _probe(model: Model, rng: np.random.Generator, *, symmetry: bool, size: bool
                 f"NaN or infinity after product {model.matvecs} with H (matvec {model.matvecs})"
             )
         scale = power_of_two_scale(top / bottom, model.g.dtype)
+        if top == 0.0:
+            scale = model.gradient_scale
         model.hessian_scale *= scale
         product = product if scale == 1.0 else product * (1.0 / scale)
     if not symmetry:
@@ -345,4 +347,9 @@ def validated_model(
     symmetry = check and not matrix and H.symmetric is None
     if probe and (symmetry or magnitude is None):
         _probe(model, rng, symmetry=symmetry, size=magnitude is None)
+    # What is zero has no size of its own, and must not make the radius extreme.
+    if largest == 0.0:
+        model.gradient_scale = model.hessian_scale
+    elif magnitude == 0.0:
+        model.hessian_scale = model.gradient_scale
     return model
