@@ -430,8 +430,8 @@ def test_descent_methods_refuse_the_cubic(method: Any) -> None:
 def test_integers_are_promoted(method: str) -> None:
     result = solve_trs(np.array([[2, 1], [1, 3]]), np.array([1, 2]), 0.1, method=method)
     assert result.step.dtype == np.float64
-    expected = solve_trs(np.array([[2.0, 1.0], [1.0, 3.0]]), np.array([1.0, 2.0]), 0.1)
-    assert result.model_decrease == pytest.approx(expected.model_decrease, rel=1e-6)
+    H, g = np.array([[2.0, 1.0], [1.0, 3.0]]), np.array([1.0, 2.0])
+    np.testing.assert_array_equal(result.step, solve_trs(H, g, 0.1, method=method).step)
 
 
 @pytest.mark.parametrize("method", ALL)

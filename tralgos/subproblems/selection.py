@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tralgos.arrays import Array, is_numpy
-from tralgos.errors import ArgumentError
+from tralgos.arrays import Array, is_numpy, to_host
+from tralgos.errors import ArgumentError, NonFiniteError
 from tralgos.norms import EuclideanNorm, Norm
 from tralgos.operators import DenseOperator, ScaledOperator, SparseOperator, as_operator
 from tralgos.operators.inertia import fill_estimate
@@ -65,16 +65,26 @@ def fits_dense(model: Model, memory: int) -> bool:
 
 
 def dense_matrix(model: Model) -> Array:
-    """H as a dense array, unscaled: no products for a matrix, n for an operator."""
+    """H as a dense array, unscaled: no products for a matrix, n for an operator.
+
+    Raises
+    ------
+    ArgumentError
+        If the budget of products does not hold that many and one for the certificate.
+    """
     H = model.operator
     if isinstance(H, DenseOperator):
         return H.array
     if isinstance(H, SparseOperator) and is_numpy(model.g):
         return H.matrix.toarray()
     xp = model.xp
-    model.matvecs += model.n
     identity = xp.eye(model.n, dtype=model.g.dtype, device=model.device)
     product = H.matmat(identity)
+    bad = np.flatnonzero(to_host(xp.any(~xp.isfinite(product), axis=0)))
+    if bad.size:
+        at = model.matvecs + int(bad[0]) + 1
+        raise NonFiniteError(f"NaN or infinity after product {at} with H (matvec {at})")
+    model.matvecs += model.n
     # Products with an operator are symmetric only to rounding; LAPACK reads one triangle.
     return 0.5 * (product + xp.matrix_transpose(product))
 

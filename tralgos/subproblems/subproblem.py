@@ -196,8 +196,14 @@ class Subproblem:
             if self._uses_direct():
                 return self._direct(target)
             return self._krylov(target)
+        except KeyboardInterrupt:
+            # It may have come between any two lines: nothing half made is kept.
+            self._space = self._curvature = None
+            self._has_curvature = False
+            raise
         finally:
             self._counted = self._model.matvecs
+            self._model.reserve = 0
 
     # ------------------------------------------------------------------ the three ways
 
@@ -257,13 +263,15 @@ class Subproblem:
         callback = None if self._callback is None else self._unscaled
         # One product is kept back to measure the step with.
         model.reserve = 1
-        if isinstance(method, Steihaug):
-            candidate = steihaug(model, radius, method, rtol=self._rtol, callback=callback)
-        else:
-            candidate = sphere_descent(
-                model, radius, method, rtol=self._rtol, callback=callback, rng=self._rng
-            )
-        model.reserve = 0
+        try:
+            if isinstance(method, Steihaug):
+                candidate = steihaug(model, radius, method, rtol=self._rtol, callback=callback)
+            else:
+                candidate = sphere_descent(
+                    model, radius, method, rtol=self._rtol, callback=callback, rng=self._rng
+                )
+        finally:
+            model.reserve = 0
         printed = isinstance(method, SphereDescent) and method.variant == "printed"
         return self._certified(candidate, target, boundary=False, size=0.0, as_is=printed)
 
