@@ -2,9 +2,10 @@
 
 NumPy has no fused arithmetic, so vectors are walked in pieces that stay in the
 cache: an update is three reads and one write of memory, and the norm of its result comes
-with it; a combination of stored vectors reads each once and holds its sum meanwhile. The pieces also keep BLAS from splitting an inner product between threads, whose
-order of summation, and so the result, would depend on the machine's load. CuPy
-compiles one elementwise kernel. All else computes the same through its namespace.
+with it; a combination of stored vectors reads each of them once. The pieces also keep
+BLAS from splitting an inner product between threads, whose order of summation, and so
+the result, would depend on the machine's load. CuPy compiles one elementwise kernel.
+All else computes the same through its namespace.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from tralgos.arrays import Array, is_cupy, is_numpy
 
 __all__ = ["combine", "inner", "three_term"]
 
-#: Entries of one piece: five pieces fit the second-level cache, and BLAS works on them alone.
-_PIECE = 8192
+#: Entries of one piece: five pieces fit the second-level cache, and OpenBLAS, which splits
+#: vectors of more than 10000 entries between threads, works on them alone.
+_PIECE = 9984
 #: Columns of one piece of a linear combination: the sums stay in the cache from block to block.
 _COLUMNS = 16384
 

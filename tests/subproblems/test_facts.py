@@ -207,7 +207,7 @@ def test_singular_semidefinite(method: str) -> None:
     best = float(exact_trs([0.0, 2.0], np.array([1.0, 1.0]) / math.sqrt(2.0), 1.0).value)
     assert result.model_decrease == pytest.approx(-best, rel=1e-9)
     consistent = solve_trs(np.ones((2, 2)), np.array([1.0, 1.0]), 5.0, method=method)
-    np.testing.assert_allclose(consistent.step, [-0.5, -0.5], atol=1e-6)
+    assert consistent.step.sum() == pytest.approx(-1.0, abs=1e-6)
     assert consistent.model_decrease == pytest.approx(0.5)
     zero = solve_trs(np.zeros((3, 3)), np.array([3.0, 0.0, 4.0]), 2.0, method=method)
     np.testing.assert_allclose(zero.step, [-1.2, 0.0, -1.6])

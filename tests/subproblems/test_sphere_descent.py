@@ -14,7 +14,7 @@ from tests.oracle import exact_trs, exact_value, rotated
 from tralgos.errors import ArgumentError
 from tralgos.norms import DiagonalNorm, MatrixNorm
 from tralgos.operators import WrappedOperator
-from tralgos.subproblems import sphere_descent as module
+from tralgos.subproblems import sphere_safe
 from tralgos.subproblems.callbacks import InnerIterate
 from tralgos.subproblems.model import Candidate, Model
 from tralgos.subproblems.spectrum import spectrum_bounds
@@ -207,11 +207,11 @@ def test_safe_leaves_the_sphere_when_the_minimiser_is_inside() -> None:
 
 
 def test_move_from_the_sphere_turns_inwards_for_a_negative_multiplier() -> None:
-    seen = module._Measured(
+    seen = sphere_safe.MeasuredPoint(
         multiplier=-0.5, value=0.0, residual=0.5, length=1.0, curvature=1.0,
         cross=0.0, descent=0.1, inward=0.5,
     )  # fmt: skip
-    move = module._Move.of(seen, None, 0.5)
+    move = sphere_safe.Move.of(seen, None, 0.5)
     assert not move.boundary
     assert move.keep == pytest.approx(0.75)
 
@@ -222,7 +222,7 @@ def test_negative_multiplier_on_the_sphere_counts_as_residual() -> None:
     model = validated_model(np.diag([2.0, 3.0]), np.array([1.0, 0.0]), None, rng=rng)
     ball = UnitBall(model, 1.0, 1.0, 3.0)
     options = SphereDescent()
-    safe = module._Safe(ball, spectrum_bounds(model, 2, 1e-6, rng), options, 1e-8, None)
+    safe = sphere_safe.SafeDescent(ball, spectrum_bounds(model, 2, 1e-6, rng), options, 1e-8, None)
     y = np.array([-1.0, 0.0])
     point = Point(y, y, 2.0 * y)
     seen = safe._measure(point, ball.gradient(point, True), True, None)

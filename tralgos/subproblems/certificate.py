@@ -40,6 +40,7 @@ __all__ = [
     "Measured",
     "corrected_gap",
     "measure",
+    "nothing",
     "quadratic_gap",
     "radau_curvature",
     "recurrence_gap",
@@ -165,6 +166,12 @@ def measure(
         length = min(length, target.radius)
     root = [math.sqrt(max(v, 0.0)) for v in (rr, hh)]
     return Measured(step, residual, multiplier, length, root[0], root[1], decrease)
+
+
+def nothing(model: Model, gamma: float) -> Measured:
+    """The zero step, which can be measured without a product."""
+    zero = model.xp.zeros_like(model.g)
+    return Measured(zero, model.g, 0.0, 0.0, gamma, 0.0, 0.0)
 
 
 def _fitted(model: Model, step: Array, radius: float, *, boundary: bool) -> Array:

@@ -103,15 +103,20 @@ class _HouseholderRotation:
         packed, d, e, self._tau, info = sytrd(matrix.T, lower=1, lwork=lwork)
         if info != 0:
             raise NonFiniteError(f"LAPACK's sytrd refused argument {-info}")
-        self._reflectors = np.asfortranarray(packed[1:, :-1])
+        # Reflector j starts below the diagonal of column j. A view of the packed matrix from
+        # its second entry on, with columns as long as before, brings it to the diagonal; the
+        # entry below each reflector, of the next column, is not read.
+        flat = packed.ravel(order="F")
+        self._reflectors = flat[1 : 1 + n * (n - 1)].reshape((n, n - 1), order="F")
         self.T = Tridiagonal(d.astype(np.float64), e.astype(np.float64))
 
     def _rotate(self, x: np.ndarray, trans: str) -> np.ndarray:
         if x.shape[0] == 1:
             return x
         tail = x[1:].reshape(-1, 1)
-        work = max(1, 64 * x.shape[0])
-        rotated, _, _ = self._ormqr("L", trans, self._reflectors, self._tau, tail, work)
+        # With the least workspace LAPACK applies the reflectors one by one. Blocks of them cost
+        # a matrix product each to form, which pays for many vectors, not for one.
+        rotated, _, _ = self._ormqr("L", trans, self._reflectors, self._tau, tail, 1)
         return np.concatenate([x[:1], rotated[:, 0]])
 
     def forward(self, g: np.ndarray) -> np.ndarray:

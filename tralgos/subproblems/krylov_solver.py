@@ -21,6 +21,7 @@ from tralgos.subproblems.certificate import (
     Measured,
     candidate_radius,
     measure,
+    nothing,
     radau_curvature,
     recurrence_gap,
 )
@@ -267,19 +268,13 @@ class KrylovSolver:
     def _best_so_far(self, target: Target) -> Outcome:
         """What the space gives without another iteration, when the budget is used up."""
         run = self._space.lanczos
-        step = self._space.step(target)
-        if run is None or run.order == 0:
-            return self._no_step()
         try:
-            return self._measured(target, step)
+            if run is not None and run.order > 0:
+                return self._measured(target, self._space.step(target))
         except BudgetExhausted:
             # Not even the product that measures the step is left.
-            return self._no_step()
-
-    def _no_step(self) -> Outcome:
-        """s = 0, which needs no product to be measured."""
-        zero = self._model.xp.zeros_like(self._model.g)
-        measured = Measured(zero, self._model.g, 0.0, 0.0, self._space.gamma, 0.0, 0.0)
+            pass
+        measured = nothing(self._model, self._space.gamma)
         return Outcome(measured, math.inf, -math.inf, boundary=False, hard=False)
 
 

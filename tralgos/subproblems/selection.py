@@ -77,6 +77,12 @@ def dense_matrix(model: Model) -> Array:
         return H.array
     if isinstance(H, SparseOperator) and is_numpy(model.g):
         return H.matrix.toarray()
+    if model.max_matvec is not None and model.matvecs + model.n >= model.max_matvec:
+        left = model.max_matvec - model.matvecs
+        raise ArgumentError(
+            f"max_matvec leaves {left} products, but multiplying out H takes {model.n} and its "
+            "certificate one: raise max_matvec, or use method='krylov' and another certify"
+        )
     xp = model.xp
     identity = xp.eye(model.n, dtype=model.g.dtype, device=model.device)
     product = H.matmat(identity)

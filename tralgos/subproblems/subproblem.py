@@ -12,7 +12,7 @@ from tralgos.arrays import Array
 from tralgos.errors import ArgumentError
 from tralgos.operators import DenseOperator, SparseOperator
 from tralgos.subproblems.callbacks import InnerIterate
-from tralgos.subproblems.certificate import measure
+from tralgos.subproblems.certificate import measure, nothing
 from tralgos.subproblems.certify import Outcome, certified_gap, decided_slack
 from tralgos.subproblems.direct import DenseReduction
 from tralgos.subproblems.evidence import Curvature
@@ -241,8 +241,9 @@ class Subproblem:
         model = self._model
         if self._space is None:
             self._space = KrylovSpace(model, memory=self._memory, limit=4 * model.n + 20)
-        space, curvature = self._space, self._evidence_for_model()
-        before = curvature.products if curvature is not None else 0
+        space = self._space
+        before = self._curvature.products if self._curvature is not None else 0
+        curvature = self._evidence_for_model()
         solver = KrylovSolver(model, space, curvature, self._rtol, self._observer(target))
         outcome, budget = solver.solve(target)
         run = space.lanczos
@@ -294,19 +295,21 @@ class Subproblem:
     ) -> SubproblemResult:
         """Measure a candidate, prove the curvature at its multiplier, and report."""
         model = self._model
-        measured = measure(
-            model, candidate.step, candidate.multiplier, target, boundary=boundary, as_is=as_is
-        )
-        curvature = self._evidence_for_model()
-        before, budget = 0, self._spent()
+        try:
+            measured = measure(
+                model, candidate.step, candidate.multiplier, target, boundary=boundary, as_is=as_is
+            )
+        except BudgetExhausted:
+            measured = nothing(model, self._gamma)
+        before = self._curvature.products if self._curvature is not None else 0
+        curvature, budget = self._evidence_for_model(), self._spent()
         gap, mu = math.inf, -math.inf
         if curvature is not None:
             size = max(size, curvature.size)
-            before = curvature.products
             reach = measured.reach(target, self._gamma, 0.0)
             slack = decided_slack(model, measured.decrease, self._rtol, size, self._gamma, reach)
             try:
-                curvature.prove(candidate.multiplier, slack, math.inf)
+                curvature.prove(measured.multiplier, slack, math.inf)
             except BudgetExhausted:
                 budget = True
             gap, mu = certified_gap(model, measured, target, curvature, gamma=self._gamma)
@@ -346,8 +349,15 @@ class Subproblem:
         assert space is not None
         model = self._model
 
+        shown = 0
+
         def observe(step: KrylovStep) -> None:
+            nonlocal shown
             h = step.solution.h
+            # The same space is looked at again once there is evidence.
+            if h.shape[0] == shown:
+                return
+            shown = h.shape[0]
             length = float(np.linalg.norm(h))
             multiplier = step.solution.multiplier
             radius = (
