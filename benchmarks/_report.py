@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import tralgos
+
 __all__ = ["Table", "environment", "main", "one_thread"]
 
 #: What the figures depend on, by the names of their distributions.
-_PACKAGES = ("tralgos", "numpy", "scipy", "galahad-optrove", "cupy-cuda13x", "cupy-cuda12x")
+_PACKAGES = ("numpy", "scipy", "galahad-optrove", "cupy-cuda13x", "cupy-cuda12x")
 
 #: One thread each, and what GALAHAD's OpenMP solvers need.
 _ENVIRONMENT = {
@@ -81,7 +83,7 @@ def _processor() -> str:
 
 def environment(extra: Sequence[str] = ()) -> list[str]:
     """The machine, the packages and the date, a line each."""
-    versions = [f"Python {platform.python_version()}"]
+    versions = [f"tralgos {tralgos.__version__}", f"Python {platform.python_version()}"]
     for name in _PACKAGES:
         try:
             versions.append(f"{name} {importlib.metadata.version(name)}")
@@ -131,7 +133,7 @@ def main(
     extra : callable
         More lines on the machine.
     """
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=f"Measures anew what `{command}` writes.")
     parser.add_argument("--out", type=Path, help="write the tables to this file, as Markdown")
     parser.add_argument("--markdown", action="store_true", help="print Markdown, not Rich tables")
     options = parser.parse_args()

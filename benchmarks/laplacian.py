@@ -65,12 +65,13 @@ class Laplacian:
 
     def _sines(self, x: np.ndarray) -> np.ndarray:
         square = x.reshape(self._side, self._side)
-        return dstn(square, type=1, norm="ortho").ravel().astype(np.longdouble)
+        coefficients: np.ndarray = dstn(square, type=1, norm="ortho")
+        return coefficients.ravel().astype(np.longdouble)
 
     def multiplier(self, radius: float) -> np.longdouble:
         """lambda of the optimum: Newton on 1/||s|| - 1/r from the left, where it is monotone."""
         bottom = -self._values.min()
-        lam = bottom + np.abs(self._c[self._values.argmin()]) / radius
+        lam: np.longdouble = bottom + np.abs(self._c[self._values.argmin()]) / radius
         for _ in range(100):
             shifted = self._values + lam
             square = np.sum((self._c / shifted) ** 2)
@@ -197,9 +198,11 @@ def _many_radii(problem: Laplacian, count: int = 50) -> _report.Table:
                 problem.H,
                 problem.g,
                 rtol=RTOL,
-                certify=certify,  # type: ignore[arg-type]
+                certify=certify,
             )
-            with mock.patch.object(sparse_curvature, "sparse_factor", wraps=sparse_factor) as factor:
+            with mock.patch.object(
+                sparse_curvature, "sparse_factor", wraps=sparse_factor
+            ) as factor:
                 results = [shared.trust_region(r) for r in given]
             total = sum(r.matvecs for r in results)
             worst = max(

@@ -69,7 +69,9 @@ class Memory:
         # times what its own kernel takes to clear a page: that is not to be measured.
         np.ones(_TOUCHED // 8)
         self._pool = np.ones((_POOL, n))
-        self.pass_seconds = 0.5 * _median(lambda i: np.dot(self.row(2 * i), self.row(2 * i + 1)), 60)
+        self.pass_seconds = 0.5 * _median(
+            lambda i: np.dot(self.row(2 * i), self.row(2 * i + 1)), 60
+        )
 
     def row(self, i: int) -> np.ndarray:
         """A vector that was not used lately, if `i` grows."""
@@ -100,7 +102,10 @@ def _kernels(memory: Memory) -> Iterator[list[str]]:
         return three_term(*vectors, (0.5, 0.25, 0.125), row(4 * i + 3), np, square=True)
 
     yield _row(
-        "inner product", "2 reads", 2, memory.in_passes(lambda i: inner(row(2 * i), row(2 * i + 1), np))
+        "inner product",
+        "2 reads",
+        2,
+        memory.in_passes(lambda i: inner(row(2 * i), row(2 * i + 1), np)),
     )
     yield _row("three-term update with its norm", "3 reads, 1 write", 4, memory.in_passes(update))
     yield _row(
@@ -128,7 +133,7 @@ def _beside(A: Operator, g: np.ndarray, norm: Norm, memory_bytes: int) -> float:
     times = []
     for _ in range(REPEATS):
         timed = _Timed(A)
-        run = Lanczos(Model(timed, g, norm), g, memory=memory_bytes)
+        run = Lanczos(Model(as_operator(timed), g, norm), g, memory=memory_bytes)
         run.extend()
         timed.seconds = 0.0
         start = time.perf_counter()

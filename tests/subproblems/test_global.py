@@ -193,7 +193,7 @@ def test_other_radii_and_sigmas(case: Case, factor: float, cubic: bool) -> None:
 @pytest.mark.parametrize("way", PROBABILISTIC, ids=str)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_probabilistic_evidence_says_what_it_reached(case: Case, way: Way, cubic: bool) -> None:
-    """The step is as good as with exact evidence; where the proof falls short the status says so."""
+    """The step is as good as with exact evidence; a proof that falls short is said to."""
     found = checked(case, way, cubic)
     assert_truthful(found)
     assert found.gap <= tolerance(found)

@@ -123,9 +123,11 @@ def test_integers_become_float64_where_they_are(xp_case: Xp) -> None:
     g = xp.astype(xp_case.array([1.0, 2.0]), xp.int32) if hasattr(xp, "astype") else None
     if g is None:
         pytest.skip(f"{xp_case.name} has no astype")
-    result = solve_trs(Mine(xp_case.array(np.diag([1.0, 3.0]))), g, 0.5) if (
-        xp_case.dtype == xp.float64
-    ) else None
+    result = (
+        solve_trs(Mine(xp_case.array(np.diag([1.0, 3.0]))), g, 0.5)
+        if (xp_case.dtype == xp.float64)
+        else None
+    )
     if result is None:
         pytest.skip("integers become float64, which goes with float64 alone")
     assert result.step.dtype == xp.float64

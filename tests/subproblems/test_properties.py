@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -265,15 +266,13 @@ def test_monotone_in_the_radius(p: Instance, method: str, exponents: list[float]
     problem = Subproblem(p.H, p.g, method=method)
     radii = sorted({10.0**x for x in exponents})
     results = [problem.trust_region(r) for r in radii]
-    for (small, large), r in zip(zip(results, results[1:], strict=False), radii[1:], strict=True):
+    for (small, large), r in zip(pairwise(results), radii[1:], strict=True):
         rounding = 100 * p.level(r, small.multiplier) + 1e-8 * large.model_decrease
         assert large.model_decrease >= small.model_decrease - rounding
         # To first order the gap moves the multiplier by its root.
         slack = math.sqrt(small.certificate.gap + large.certificate.gap) / p.radius
         if method == "direct":
-            assert large.multiplier <= small.multiplier + 100 * EPS * (
-                p.size + small.multiplier
-            )
+            assert large.multiplier <= small.multiplier + 100 * EPS * (p.size + small.multiplier)
         else:
             assert large.multiplier <= small.multiplier * (1 + 1e-3) + slack + 1e-3 * p.size
 

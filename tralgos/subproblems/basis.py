@@ -11,8 +11,10 @@ from tralgos.kernels import combine
 
 __all__ = ["Basis"]
 
-#: Rows are allocated in blocks of about this many bytes, so that one product serves many vectors.
+#: Rows are allocated in blocks of about this many bytes, so that one product serves many vectors
+#: and little is allocated in vain; but in no fewer rows than these, nor more than those.
 _BLOCK_BYTES = 1 << 25
+_LEAST_ROWS, _MOST_ROWS = 8, 64
 
 
 class Basis:
@@ -38,7 +40,7 @@ class Basis:
         row_bytes = n * (4 if like.dtype == xp.float32 else 8)
         # The recurrence is taken up again from the last two.
         self.capacity = max(2, memory // row_bytes)
-        self._rows = max(1, min(64, _BLOCK_BYTES // row_bytes, self.capacity))
+        self._rows = max(_LEAST_ROWS, min(_MOST_ROWS, _BLOCK_BYTES // row_bytes))
         self._blocks: list[Array] = []
         self._norms: list[float] = []
 
@@ -60,7 +62,8 @@ class Basis:
             return self._xp.empty_like(self._like)
         block, row = divmod(len(self), self._rows)
         if block == len(self._blocks):
-            shape = (self._rows, int(self._like.shape[0]))
+            rows = min(self._rows, self.capacity - len(self))
+            shape = (rows, int(self._like.shape[0]))
             self._blocks.append(
                 self._xp.empty(shape, dtype=self._like.dtype, device=device_of(self._like))
             )

@@ -25,6 +25,9 @@ class Curvature(Protocol):
     ----------
     kind : {"exact", "probabilistic"}
         What stands behind `lower`.
+    share : float
+        The part of the margin lam + lambda_1 that is proved before it counts as decided:
+        more of it saves products of the solver and costs evidence.
     lower : float
         A lower bound on lambda_1; -inf where there is none yet.
     ritz : float
@@ -36,6 +39,7 @@ class Curvature(Protocol):
     """
 
     kind: Literal["exact", "probabilistic"]
+    share: float
     lower: float
     ritz: float
     size: float
@@ -44,7 +48,7 @@ class Curvature(Protocol):
     def prove(self, lam: float, slack: float, margin: float) -> None:
         """Improve `lower` and `ritz` until they decide the sign of lam + lambda_1, if possible.
 
-        Decided means: a quarter of the margin lam + lambda_1 is proved; or it is within
+        Decided means: `share` of the margin lam + lambda_1 is proved; or it is within
         `slack` of zero, and so is what is proved; or a direction of negative curvature
         is known. `margin` is the caller's estimate of the margin, from above.
         """
@@ -72,13 +76,14 @@ def decided(known: Curvature, lam: float, slack: float, margin: float) -> bool:
     proved = lam + known.lower
     if margin < -slack:
         return True
-    return proved >= 0.25 * margin if margin > slack else proved >= -slack
+    return proved >= known.share * margin if margin > slack else proved >= -slack
 
 
 class DenseCurvature:
     """The leftmost eigenvalue of a direct reduction, less its error: exact."""
 
     kind: Literal["exact", "probabilistic"] = "exact"
+    share = 0.5
 
     def __init__(self, model: Model, reduction: DenseReduction, products: int = 0) -> None:
         self._model = model

@@ -138,9 +138,10 @@ class KrylovSolver:
         Less, from another radius, would extend the space where a little more evidence will do.
         """
         mu, run = self._mu_of(multiplier), self._space.lanczos
-        if mu is None or run is None or run.order == 0:
+        if mu is None or run is None or run.order == 0 or self._curvature is None:
             return mu
-        return mu if mu >= 0.2 * (multiplier + run.T.leftmost_value()) else None
+        margin = multiplier + run.T.leftmost_value()
+        return mu if mu >= self._curvature.share * margin else None
 
     @property
     def _size(self) -> float:

@@ -6,7 +6,7 @@ An iteration is one product with H, one solve with M and one transfer to the hos
 
 Orthogonality is lost where Ritz values converge, and nowhere else (Paige 1980).
 While all vectors are stored its loss is followed by a recurrence of length k on
-the host (Simon 1984) and mended by a projection when it passes eps^(3/4): T is then the
+the host (Simon 1984) and mended by a projection when it passes eps^(2/3): T is then the
 projection of the pencil to rounding, and the recurrence, which a projection breaks by
 the loss that it mends, holds nearly to rounding too. (The usual level, the square root
 of rounding, is enough for T but not for solving with it.) Short vectors are always
@@ -85,6 +85,9 @@ class Lanczos:
         self.start_norm = math.sqrt(max(square, 0.0))
         self._euclidean = primal is start
         self._previous: tuple[Array, float] | None = None
+        #: The last two dual vectors that are stored: M M^-1 w is w but for rounding, and the
+        #: recurrence enlarges the slightest difference.
+        self._resume: tuple[Array, Array] | None = None
         self._dual, self._primal, self._norm = start, primal, self.start_norm
         self._keep(primal, self.start_norm)
 
@@ -179,6 +182,8 @@ class Lanczos:
         self._dual, self._primal, self._norm = target, primal, beta
         if not self.invariant:
             self._keep(primal, beta)
+            if self._resume is None and not self._euclidean and self._basis.full:
+                self._resume = (1.0 * self._previous[0], 1.0 * self._dual)
 
     def _keep(self, primal: Array, norm: float) -> None:
         if self._basis.full:
@@ -215,9 +220,9 @@ class Lanczos:
 
     def _combine_rest(self, coefficients: np.ndarray, stored: int, total: Array) -> Array:
         """Add the vectors that are not stored, made again by the same recurrence."""
-        model, apply = self._model, self._model.norm.apply
+        model = self._model
         (before, norm_before), (primal, norm) = (self._basis.row(stored - i) for i in (2, 1))
-        previous, dual = apply(before), apply(primal)
+        previous, dual = (before, primal) if self._resume is None else self._resume
         for j in range(stored, coefficients.shape[0]):
             product = model.hess(primal)
             target = self._xp.empty_like(dual)
@@ -240,7 +245,7 @@ class _OrthogonalityLoss:
     """Simon's recurrence for the inner products of the newest vector with all others."""
 
     def __init__(self, eps: float, n: int) -> None:
-        self._level = 0.0 if n <= _ALWAYS else eps**0.75
+        self._level = 0.0 if n <= _ALWAYS else eps ** (2.0 / 3.0)
         self._rounding = eps
         self._local = eps * math.sqrt(n)
         self._last = np.ones(1)

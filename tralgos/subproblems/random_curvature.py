@@ -44,6 +44,7 @@ class RandomCurvature:
     """
 
     kind: Literal["exact", "probabilistic"] = "probabilistic"
+    share = 0.25
 
     def __init__(
         self,

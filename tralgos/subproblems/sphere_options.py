@@ -98,4 +98,5 @@ class SphereDescent:
 
 
 def zero_candidate(model: Model, multiplier: float, message: str) -> Candidate:
+    """s = 0, taken for optimal where there is no message."""
     return Candidate(model.xp.zeros_like(model.g), multiplier, optimal=not message, message=message)

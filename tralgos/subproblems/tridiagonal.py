@@ -325,7 +325,7 @@ def _solve_scaled(
     hard = base > floor and point.delta <= floor
     lam = base + point.delta
     miss = abs(point.norm / target.value(lam) - 1.0)
-    if miss * p <= 4.0 * _EPS * size:
+    if miss * p <= 4.0 * _EPS * size * point.norm:
         return _finish(secular, point, hard=hard)
     # The factorisations round the shift by eps ||T||, which leaves the length undecided by
     # eps ||T|| / delta. A correction along the leftmost eigenvector costs a residual of delta
