@@ -48,9 +48,7 @@ docs: $(STAMP) ## Build the documentation, warnings as errors, and run every cod
 
 bench: $(STAMP) ## Run the benchmarks side by side with the peers that install here
 	-$(BIN)/python -m pip install --quiet --editable '.[bench]'
-	@for script in $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)); do \
-		echo "== $$script"; $(BIN)/python "$$script" || exit 1; \
-	done
+	$(BIN)/python -m benchmarks --out docs/benchmarks.md
 
 hunt: $(STAMP) ## Run the property tests at length, from a random start
 	$(BIN)/python -m pytest -n $(WORKERS) -q --hunt

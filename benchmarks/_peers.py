@@ -21,6 +21,7 @@ __all__ = [
     "galahad",
     "gltr",
     "gltr_sequence",
+    "packed",
     "steihaug",
     "trs",
     "trust_exact",
@@ -129,8 +130,16 @@ def gltr_sequence(H: Any, g: np.ndarray, radii: list[float], *, rtol: float) -> 
     return PeerRun(None, float(found["obj"]), count, 0, f"status {found['status']}")
 
 
-def trs(H: Any, g: np.ndarray, radius: float, *, rtol: float) -> PeerRun | None:
-    """GALAHAD's TRS, dense or sparse as H is."""
+def packed(H: np.ndarray) -> np.ndarray:
+    """The lower triangle of a dense H row by row, as GALAHAD takes it."""
+    values: np.ndarray = H[np.tril_indices(H.shape[0])]
+    return values
+
+
+def trs(
+    H: Any, g: np.ndarray, radius: float, *, rtol: float, triangle: np.ndarray | None = None
+) -> PeerRun | None:
+    """GALAHAD's TRS, dense or sparse as H is; `triangle` saves packing a dense H."""
     package = galahad("trs")
     if package is None:
         return None
@@ -144,7 +153,7 @@ def trs(H: Any, g: np.ndarray, radius: float, *, rtol: float) -> PeerRun | None:
         row, col = (np.asarray(k, dtype=np.int64) for k in (lower.row, lower.col))
         package.load(n, "coordinate", lower.nnz, row, col, None, options)
     else:
-        values = H[np.tril_indices(n)]
+        values = packed(H) if triangle is None else triangle
         package.load(n, "dense", values.shape[0], None, None, None, options)
     step = package.solve_problem(n, radius, 0.0, g, values.shape[0], values)
     found = package.information()

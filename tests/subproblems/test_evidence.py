@@ -10,17 +10,23 @@ import numpy as np
 import pytest
 import scipy.linalg
 import scipy.sparse
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mpmath import mpf
 
-from tests.oracle import exact_trs, exact_value, rotated
+from tests.oracle import exact_cubic, exact_trs, exact_value, rotated
 from tests.subproblems.support import EPS, Product, laplacian
 from tralgos import curvature_bound, solve_trs
 from tralgos.errors import ArgumentError, ArrayTypeError, AsymmetryError
 from tralgos.norms import DiagonalNorm, EuclideanNorm, LowRankNorm, MatrixNorm
-from tralgos.operators import CountingOperator, DiagonalOperator
-from tralgos.subproblems.certificate import radau_curvature
+from tralgos.operators import CountingOperator, DiagonalOperator, as_operator
+from tralgos.subproblems.certificate import measure, radau_curvature
+from tralgos.subproblems.certify import certified_gap
+from tralgos.subproblems.direct import DenseReduction
+from tralgos.subproblems.evidence import DenseCurvature
 from tralgos.subproblems.lanczos import Lanczos
 from tralgos.subproblems.model import Model
+from tralgos.subproblems.tridiagonal import CubicTarget, RadiusTarget
 
 SPECTRA = {
     "spread": np.linspace(-3.0, 5.0, 60),
@@ -291,3 +297,71 @@ def test_certified_gap_in_hard_finite_precision(name: str, radius: float, memory
             unit = EPS * (size * radius**2 + float(np.linalg.norm(g)) * radius)
             assert mpf(result.certificate.gap) >= gap - 4 * unit
             assert gap <= max(mpf("1e-8") * -best.value, 100 * unit)
+
+
+# ------------------------------------------------------------------ the bound for any pair
+
+
+@settings(derandomize=True, database=None, deadline=None, max_examples=150)
+@given(
+    st.integers(1, 6),
+    st.integers(0, 2**20),
+    st.floats(0.0, 3.0),
+    st.floats(0.0, 1.2),
+    st.floats(-1, 1),
+    st.booleans(),
+)
+def test_bound_holds_for_any_step_and_multiplier(
+    n: int, seed: int, multiplier: float, part: float, exponent: float, cubic: bool
+) -> None:
+    """Not for solutions alone: a step inside the region, a multiplier that does not go with it."""
+    rng = np.random.default_rng(seed)
+    e, g = rng.uniform(-2, 2, n), rng.standard_normal(n)
+    parameter = 10.0**exponent
+    target = CubicTarget(parameter) if cubic else RadiusTarget(parameter)
+    best = exact_cubic(e, g, parameter) if cubic else exact_trs(e, g, parameter)
+    # From the minimiser itself to anywhere; near it the bound is put to the test.
+    other = rng.standard_normal(n)
+    other *= part * float(best.norm) / np.linalg.norm(other)
+    mix = rng.choice([0.0, 1e-3, 0.1, 1.0])
+    step = (1.0 - mix) * best.floats + mix * other
+    lam = multiplier if seed % 2 else float(best.multiplier) * (1.0 + 0.1 * (multiplier - 1.0))
+    model = Model(as_operator(np.diag(e), "H", g), g, EuclideanNorm())
+    curvature = DenseCurvature(model, DenseReduction(model, np.diag(e)))
+    measured = measure(model, step, lam, target, boundary=False)
+    gamma = float(np.linalg.norm(g))
+    gap, mu = certified_gap(model, measured, target, curvature, gamma=gamma)
+    sigma = parameter if cubic else 0.0
+    s = [mpf(float(x)) for x in measured.step]
+    true = float(exact_value(e, g, s, sigma) - best.value)
+    assert gap >= true - 1e-13 * (1.0 + abs(float(best.value)))
+    assert mu <= lam + e.min()
+
+
+def test_rounding_of_the_recurrence_is_in_the_bound() -> None:
+    """An invariant space after one product proves no more than rounding lets be seen."""
+    bound = curvature_bound(Product(np.eye(50)), certify="probabilistic")
+    assert bound.matvecs <= 5
+    assert 1.0 - 1e-6 <= bound.lower <= 1.0 - 1e-9
+
+
+def test_error_of_the_factorisation_is_in_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    H = scipy.sparse.csr_array(laplacian(5))
+    plain = curvature_bound(H)
+    monkeypatch.setattr("tralgos.operators.inertia.SparseFactor.error_bound", 0.125)
+    coarse = curvature_bound(H)
+    assert coarse.lower <= plain.value - 0.125 + 1e-9
+    assert coarse.value == pytest.approx(plain.value)
+
+
+def test_unit_of_the_norm_does_not_matter() -> None:
+    """M = c I and c H have the eigenvalues of H, and the same chance of missing one."""
+    e = np.concatenate([[-1.0], np.linspace(0.0, 1.0, 99)])
+    plain = curvature_bound(Product(np.diag(e)), certify="probabilistic", rtol=0.1)
+    for c in (2.0**-20, 2.0**20):
+        norm = DiagonalNorm(np.full(100, c))
+        bound = curvature_bound(
+            Product(np.diag(c * e)), norm=norm, certify="probabilistic", rtol=0.1
+        )
+        assert bound.lower == pytest.approx(plain.lower, rel=1e-9)
+        assert bound.matvecs == plain.matvecs

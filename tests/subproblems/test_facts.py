@@ -50,6 +50,15 @@ def test_hard_case_is_on_the_boundary_and_says_so(method: str) -> None:
     assert abs(np.linalg.norm(result.step) - 2.0) <= 4 * EPS * 2.0
 
 
+@pytest.mark.parametrize("method", EXACT)
+def test_interior_is_not_the_boundary(method: str) -> None:
+    """Nor is a step that ends just short of it, or just reaches it."""
+    for length, on_boundary in ((0.5, False), (1.0 - 1e-9, False), (1.0 + 1e-9, True)):
+        result = solve_trs(np.eye(2), length * np.array([0.6, 0.8]), 1.0, method=method)
+        assert result.on_boundary is on_boundary
+        assert (result.multiplier > 0.0) is on_boundary
+
+
 # ------------------------------------------------------------------ 2: the space of g is not all
 
 

@@ -180,7 +180,7 @@ def test_certified_to_the_tolerance(case: Case, way: Way, cubic: bool) -> None:
 
 
 @pytest.mark.parametrize("cubic", [False, True], ids=["trust-region", "cubic"])
-@pytest.mark.parametrize("factor", [1e-3, 0.03, 30.0, 1e3])
+@pytest.mark.parametrize("factor", [1e-3, 30.0])
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_other_radii_and_sigmas(case: Case, factor: float, cubic: bool) -> None:
     found = checked(case, WAYS[0], cubic, factor)

@@ -15,7 +15,7 @@ from mpmath import mpf
 from tests.oracle import exact_cubic, exact_trs
 from tests.subproblems.support import EPS
 from tralgos.subproblems import tridiagonal
-from tralgos.subproblems.certificate import quadratic_gap, radau_curvature
+from tralgos.subproblems.certificate import candidate_radius, quadratic_gap, radau_curvature
 from tralgos.subproblems.tridiagonal import (
     CubicTarget,
     RadiusTarget,
@@ -205,8 +205,17 @@ def test_interior_flag() -> None:
     outside = solve_reduced(T, np.array([2.0, 2.0]), RadiusTarget(1.0))
     assert not outside.interior
     assert not outside.hard
+    barely = solve_reduced(
+        Tridiagonal(np.ones(1), np.empty(0)), np.array([1.0 + 1e-9]), RadiusTarget(1.0)
+    )
+    assert not barely.interior
+    assert barely.multiplier == pytest.approx(1e-9, rel=1e-5)
     nothing = solve_reduced(Tridiagonal(np.zeros(2), np.zeros(1)), np.zeros(2), RadiusTarget(1.0))
     assert nothing.interior
+    # An eigenvalue that is zero to rounding is no reason to go to the boundary.
+    singular = Tridiagonal(np.array([-1e-17, 1.0]), np.array([0.0]))
+    inside = solve_reduced(singular, np.array([0.0, 0.1]), RadiusTarget(1.0))
+    assert (inside.interior, inside.hard, inside.multiplier) == (True, False, 0.0)
     exactly = solve_reduced(Tridiagonal(np.ones(1), np.empty(0)), np.ones(1), RadiusTarget(1.0))
     assert exactly.interior
     np.testing.assert_array_equal(exactly.h, [-1.0])
@@ -259,3 +268,21 @@ def test_radau_curvature_bounds_the_energy(k: int, seed: int, exponent: float) -
     assert radau == pytest.approx(closed, rel=1e-5)
     assert radau_curvature(T, beta, lam, -1.0) is None
     assert radau_curvature(T, beta, lam, lam + T.leftmost_value() + 1e-3) is None
+
+
+@given(
+    st.integers(1, 5), st.integers(0, 2**20), st.floats(-9, 1), st.floats(-3, 3), st.floats(0, 3)
+)
+@QUICK
+def test_candidate_radius_holds_every_minimiser(
+    n: int, seed: int, size: float, exponent: float, lam: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    e, c, sigma = rng.uniform(-2, 2, n), 10.0**size * rng.standard_normal(n), 10.0**exponent
+    if seed % 5 == 0:
+        c[:] = 0.0
+    best = exact_cubic(e, c, sigma)
+    mu = lam + float(e.min())
+    radius = candidate_radius(CubicTarget(sigma), float(np.linalg.norm(c)), lam, mu)
+    assert float(best.norm) <= radius * (1 + 1e-14)
+    assert candidate_radius(RadiusTarget(0.7), 1.0, lam, mu) == 0.7

@@ -245,9 +245,11 @@ class _OrthogonalityLoss:
     """Simon's recurrence for the inner products of the newest vector with all others."""
 
     def __init__(self, eps: float, n: int) -> None:
-        self._level = 0.0 if n <= _ALWAYS else eps ** (2.0 / 3.0)
         self._rounding = eps
         self._local = eps * math.sqrt(n)
+        # Neighbours are orthogonal to eps sqrt(n) at best, which no projection improves on.
+        level = max(eps ** (2.0 / 3.0), 16.0 * self._local)
+        self._level = 0.0 if n <= _ALWAYS else level
         self._last = np.ones(1)
         self._before = np.zeros(0)
         self._next = self._last

@@ -20,6 +20,9 @@ from tralgos.subproblems.polynomial_bound import (
 
 __all__ = ["RandomCurvature"]
 
+#: Iterations in which a negative curvature is looked for even where nothing can be proved.
+_AT_LEAST = 64
+
 
 class RandomCurvature:
     """A Lanczos run from a random start, with the polynomial bound: probabilistic.
@@ -63,6 +66,7 @@ class RandomCurvature:
         self._failure_probability = failure_probability
         self._upper_eigenvalue = upper_eigenvalue
         self._lanczos: Lanczos | None = None
+        self._settled = False
         self.lower, self.ritz = -math.inf, math.inf
         self.size = 0.0
         self.products = 0
@@ -86,7 +90,8 @@ class RandomCurvature:
 
     def _update(self, lanczos: Lanczos) -> None:
         T = lanczos.T
-        self.ritz, self.size = T.leftmost_value(), lanczos.size
+        self.ritz, h = T.leftmost()
+        self.size = lanczos.size
         component = random_component(
             self._failure_probability, self._upper_eigenvalue, lanczos.start_norm
         )
@@ -94,12 +99,19 @@ class RandomCurvature:
         self.lower = max(
             self.lower, lanczos_lower_bound(T, lanczos.beta, self.ritz, component, noise)
         )
+        # Rounding hides what is nearer to the Ritz value than this; the rest is settled then.
+        hidden = noise / component
+        residual = lanczos.beta * abs(float(h[-1]))
+        near = self.ritz - self.lower <= 2.0 * hidden
+        self._settled = near and residual <= hidden and lanczos.order >= _AT_LEAST
 
     @property
     def exhausted(self) -> bool:
-        """Whether no further iteration is possible or allowed."""
+        """Whether no further iteration is possible, allowed, or of use."""
         run = self._lanczos
-        return run is not None and (run.invariant or run.order >= self._limit)
+        if run is None:
+            return False
+        return run.invariant or self._settled or run.order >= self._limit
 
     def prove(self, lam: float, slack: float, margin: float) -> None:
         """Iterate until the matter is decided or the limit is reached."""

@@ -51,10 +51,14 @@ class SparseCurvature:
         weight: Any,
         rng: np.random.Generator,
     ) -> None:
-        diagonal = weight.diagonal()
-        self._root = 1.0 / np.sqrt(diagonal)
+        # The entries of a float32 matrix are exact in float64, and the factors are ours.
+        self._dtype = model.g.dtype
+        self._cast = model.eps if self._dtype != np.float64 else 0.0
+        weight = weight.astype(np.float64)
+        self._root = 1.0 / np.sqrt(weight.diagonal())
         root = scipy.sparse.diags_array(self._root)
-        self._H = (root @ (matrix * (1.0 / model.hessian_scale)) @ root).tocsc()
+        scaled = matrix.astype(np.float64) * (1.0 / model.hessian_scale)
+        self._H = (root @ scaled @ root).tocsc()
         self._M = (root @ weight @ root).tocsc()
         self._least = _least_eigenvalue(self._M)
         self._rng = rng
@@ -152,8 +156,8 @@ class SparseCurvature:
         if self._vector is None:
             first = np.zeros_like(self._root)
             first[0] = self._root[0]
-            return first
-        return self._vector
+            return first.astype(self._dtype)
+        return self._vector.astype(self._dtype)
 
     @property
     def proved_at(self) -> float | None:
@@ -164,7 +168,9 @@ class SparseCurvature:
         """The solve with the last definite factorisation."""
         assert self._factor is not None
         vector = -self._root * self._factor.solve(self._root * residual)
-        return Correction(vector, _SOLVE_MULTIPLE * self._factor.error_bound / self._least)
+        error = _SOLVE_MULTIPLE * self._factor.error_bound / self._least
+        rounded = self._cast * (self.size + abs(self._lam))
+        return Correction(vector.astype(self._dtype), error + rounded)
 
 
 def _least_eigenvalue(M: Any) -> float:
