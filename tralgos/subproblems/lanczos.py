@@ -74,6 +74,7 @@ class Lanczos:
         self._basis = Basis(start, model.xp, memory)
         self._loss = _OrthogonalityLoss(model.eps, model.n)
         self._watched = watched
+        self._always = watched and model.n <= _ALWAYS
         self._spare: list[Array] = []
         self._first_product = first_product
         self.alphas: list[float] = []
@@ -120,6 +121,7 @@ class Lanczos:
         previous, coupling = None, 0.0
         if self._previous is not None:
             previous, coupling = self._previous[0], norm / self._previous[1]
+        always = self._always and self.order < len(self._basis)
         inside = three_term(
             product,
             self._dual,
@@ -127,11 +129,17 @@ class Lanczos:
             (1.0 / norm, alpha / norm, coupling),
             target,
             self._xp,
-            square=self._euclidean,
+            square=self._euclidean and not always,
         )
+        removed = [self._project(target)] if always else []
         primal = model.norm.solve(target)
-        a, square = model.fetch(alpha, inside if self._euclidean else model.dot(primal, target))
-        primal, beta = self._mended(a, target, primal, math.sqrt(max(square, 0.0)))
+        if inside is None:
+            inside = model.dot(primal, target)
+        a, square, *taken = model.fetch(alpha, inside, *removed)
+        beta = math.sqrt(max(square, 0.0))
+        # Once is enough unless most of the vector went (Kahan, Parlett).
+        if (taken and taken[0] > square) or (not always and self._loses(a, beta)):
+            primal, beta = self._mended(target, beta)
         last = self.betas[-1] if self.betas else 0.0
         self.alphas.append(a)
         self.betas.append(beta)
@@ -153,20 +161,26 @@ class Lanczos:
             return self._basis.room()
         return self._spare.pop() if self._spare else self._xp.empty_like(self._dual)
 
-    def _mended(
-        self, alpha: float, target: Array, primal: Array, beta: float
-    ) -> tuple[Array, float]:
-        """Project the stored vectors out of `target` if its orthogonality is about to be lost."""
+    def _project(self, target: Array) -> Array:
+        """Take the stored vectors out of `target`; the square of what went, as a 0-d array."""
+        part = self._basis.project(target)
+        dual = self._model.norm.apply(part)
+        target -= dual
+        return self._model.dot(part, dual)
+
+    def _loses(self, alpha: float, beta: float) -> bool:
+        """Whether the newest vector is about to lose its orthogonality to the stored ones."""
         if not self._watched or self.order >= len(self._basis):
-            return primal, beta
-        if not self._loss.needs_mending(self.alphas, self.betas, alpha, beta):
-            return primal, beta
+            return False
+        return self._loss.needs_mending(self.alphas, self.betas, alpha, beta)
+
+    def _mended(self, target: Array, beta: float) -> tuple[Array, float]:
+        """Project until little more goes: twice is enough, unless only rounding is left."""
         for _ in range(3):
-            target -= self._model.norm.apply(self._basis.project(target))
+            self._project(target)
             primal = self._model.norm.solve(target)
             (square,) = self._model.fetch(self._model.dot(primal, target))
             before, beta = beta, math.sqrt(max(square, 0.0))
-            # Twice is enough, unless nothing but rounding is left (Kahan, Parlett).
             if beta > 0.7 * before or beta == 0.0:
                 break
         self._loss.mended()
@@ -248,8 +262,7 @@ class _OrthogonalityLoss:
         self._rounding = eps
         self._local = eps * math.sqrt(n)
         # Neighbours are orthogonal to eps sqrt(n) at best, which no projection improves on.
-        level = max(eps ** (2.0 / 3.0), 16.0 * self._local)
-        self._level = 0.0 if n <= _ALWAYS else level
+        self._level = max(eps ** (2.0 / 3.0), 16.0 * self._local)
         self._last = np.ones(1)
         self._before = np.zeros(0)
         self._next = self._last
@@ -280,7 +293,7 @@ class _OrthogonalityLoss:
         self._next = np.concatenate([estimate, [max(self._local, local), 1.0]])
         if self._again:
             return True
-        return max(local, float(np.abs(estimate).max(initial=0.0))) > self._level
+        return bool(max(local, float(np.abs(estimate).max(initial=0.0))) > self._level)
 
     def mended(self) -> None:
         """Record that the newest vector was projected; the one after it is to be as well."""
