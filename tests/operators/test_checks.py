@@ -129,7 +129,7 @@ def test_dense_matrices_are_compared_block_by_block(
     monkeypatch: pytest.MonkeyPatch, rows: int
 ) -> None:
     n = 7
-    monkeypatch.setattr(checks, "_BLOCK", rows * n)
+    monkeypatch.setattr(checks, "_TILE", rows)
     for i in range(n):
         for j in range(n):
             A = np.ones((n, n))
