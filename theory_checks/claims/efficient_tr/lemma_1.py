@@ -44,6 +44,22 @@ from theory_checks.strategies import numbers, vectors
 __all__ = ["claims"]
 
 
+def _roots(coefficients: Sequence[Real]) -> list[Real]:
+    """The roots of a polynomial, leading coefficient first, as eigenvalues of its companion."""
+    context = precise()
+    degree = len(coefficients) - 1
+    if degree < 1:
+        return []
+    # A root of multiplicity four keeps a quarter of the digits.
+    with context.extraprec(400):
+        companion = context.zeros(degree)
+        for k in range(degree):
+            companion[0, k] = -context.mpf(coefficients[k + 1]) / coefficients[0]
+        for k in range(1, degree):
+            companion[k, k - 1] = context.mpf(1)
+        return list(context.eig(companion, left=False, right=False))
+
+
 def _circle_minimum(eigenvalues: Sequence[Real], gradient: Sequence[Real]) -> Real:
     """The minimum over the unit disc (or [-1, 1]) from all critical points, without multipliers.
 
@@ -64,11 +80,10 @@ def _circle_minimum(eigenvalues: Sequence[Real], gradient: Sequence[Real]) -> Re
         quartic = [-b, -2 * (spread + a), 0, 2 * (spread - a), b]
         while quartic and quartic[0] == 0:
             quartic = quartic[1:]
-        roots = context.polyroots(quartic, maxsteps=500, extraprec=400) if len(quartic) > 1 else []
         points += [[context.mpf(-1), context.mpf(0)], [context.mpf(1), context.mpf(0)]]
         # A multiple root carries a small imaginary part; its real part is as good,
         # since every point of the circle is a candidate.
-        for root in (context.re(r) for r in roots):
+        for root in (context.re(r) for r in _roots(quartic)):
             bottom = 1 + root * root
             points.append([(1 - root * root) / bottom, 2 * root / bottom])
     return min(model(eigenvalues, gradient, point) for point in points)
