@@ -465,3 +465,17 @@ def test_sparse_arrays_of_the_caller_are_not_written_to() -> None:
     solve_trs(H, np.ones(10), 1.0, method="krylov")
     np.testing.assert_array_equal(H.data, data)
     np.testing.assert_array_equal(H.indices, indices)
+
+
+@pytest.mark.parametrize("method", ["direct", "krylov", "steihaug", "sphere-descent"])
+@pytest.mark.parametrize(
+    ("size", "slope", "radius"),
+    [(1e150, 1e-150, 1.0), (1e-150, 1e150, 1.0), (1.0, 1.0, 1e200), (1.0, 1.0, 1e-200)],
+)
+def test_scales_too_far_apart_are_refused_by_name(
+    method: str, size: float, slope: float, radius: float
+) -> None:
+    """Squares of such lengths overflow: no answer, and no endless loop, may come of it."""
+    H, g = size * np.diag(np.linspace(-3.0, 5.0, 30)), slope * np.ones(30)
+    with pytest.raises(ArgumentError, match=r"radius=.* is too extreme"):
+        solve_trs(H, g, radius, method=method)

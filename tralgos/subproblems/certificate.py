@@ -31,6 +31,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tralgos.arrays import Array
+from tralgos.errors import NonFiniteError
 from tralgos.subproblems.model import Model
 from tralgos.subproblems.tridiagonal import CubicTarget, RadiusTarget, Target, Tridiagonal
 
@@ -177,6 +178,8 @@ def nothing(model: Model, gamma: float) -> Measured:
 def _fitted(model: Model, step: Array, radius: float, *, boundary: bool) -> Array:
     """`step` scaled so that its computed norm is the radius (or at most that), never above."""
     length = model.norm.norm(step)
+    if not math.isfinite(length):
+        raise NonFiniteError(f"the step has the norm {length} after product {model.matvecs} with H")
     if length <= radius and not boundary:
         return step
     if length == 0.0:

@@ -160,11 +160,12 @@ class Subproblem:
         Raises
         ------
         ArgumentError
-            If the radius is not, or is out of the range of the data in floating point.
+            If the radius is not, or is too extreme relative to ||g|| / ||H|| (beyond a factor of
+            about 1e100 in float64, 1e17 in float32) for its square to be represented.
         """
         r = positive_scalar(radius, "radius")
         scaled = r * (self._model.hessian_scale / self._model.gradient_scale)
-        return self._solve(RadiusTarget(_in_range(scaled, "radius", r)))
+        return self._solve(RadiusTarget(self._in_range(scaled, "radius", r)))
 
     def cubic(self, sigma: float) -> SubproblemResult:
         """Minimise the model plus sigma/3 ||s||_M^3.
@@ -177,15 +178,25 @@ class Subproblem:
         Raises
         ------
         ArgumentError
-            If sigma is not, or is out of the range of the data, or if the method
-            solves trust-region problems only.
+            If sigma is not, or is too extreme relative to ||H||^2 / ||g|| as for the radius,
+            or if the method solves trust-region problems only.
         """
         value = positive_scalar(sigma, "sigma")
         if isinstance(self._method, Steihaug | SphereDescent):
             name = type(self._method).__name__
             raise ArgumentError(f"method {name} solves trust-region subproblems, not cubic ones")
         h, c = self._model.hessian_scale, self._model.gradient_scale
-        return self._solve(CubicTarget(_in_range(value / h * (c / h), "sigma", value)))
+        return self._solve(CubicTarget(self._in_range(value / h * (c / h), "sigma", value)))
+
+    def _in_range(self, scaled: float, name: str, given: float) -> float:
+        """`scaled` itself, where lengths that it leads to can be squared in the dtype of g."""
+        limit = 1e17 if self._model.eps > 1e-8 else 1e100
+        if not 1.0 / limit <= scaled <= limit:
+            raise ArgumentError(
+                f"{name}={given} is too extreme for the sizes of H and g: relative to them it is "
+                f"{scaled:.1e}, outside {1.0 / limit:.0e} to {limit:.0e}"
+            )
+        return scaled
 
     def _solve(self, target: Target) -> SubproblemResult:
         if self._max_matvec is not None:
@@ -398,14 +409,6 @@ def _checked_method(method: Method) -> Method:
     check_choice(method, "method", _METHODS)
     records: dict[str, Method] = {"steihaug": Steihaug(), "sphere-descent": SphereDescent()}
     return records.get(method, method)
-
-
-def _in_range(value: float, name: str, given: float) -> float:
-    if not 0.0 < value < math.inf:
-        raise ArgumentError(
-            f"{name}={given} is out of floating-point range for the sizes of H and g"
-        )
-    return value
 
 
 def solve_trs(
