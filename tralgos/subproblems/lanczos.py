@@ -205,7 +205,6 @@ class Lanczos:
         row = self._basis.room()
         if not self._euclidean or self.order == 0:
             row[...] = primal
-            primal = row
         self._basis.keep(norm)
 
     @property
