@@ -12,10 +12,20 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 #: Each layer of tralgos may import itself and what stands before it.
-LAYERS = ("errors", "arrays", "kernels", "operators", "norms", "subproblems")
+LAYERS = (
+    "errors",
+    "arrays",
+    "arguments",
+    "kernels",
+    "operators",
+    "problems",
+    "norms",
+    "subproblems",
+    "methods",
+)
 
 #: What the theory checks may import from.
-PUBLIC = ("tralgos", "tralgos.errors", "tralgos.operators", "tralgos.norms")
+PUBLIC = ("tralgos", "tralgos.errors", "tralgos.operators", "tralgos.norms", "tralgos.problems")
 
 
 def modules(package: str) -> list[Path]:

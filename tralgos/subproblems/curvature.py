@@ -8,6 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from tralgos.arguments import (
+    check_choice,
+    check_max_matvec,
+    check_memory,
+    check_probability,
+    check_rng,
+    positive_scalar,
+)
 from tralgos.arrays import Array, device_of, is_array, namespace, real_vector
 from tralgos.errors import ArgumentError
 from tralgos.operators import SparseOperator, as_operator
@@ -19,15 +27,7 @@ from tralgos.subproblems.selection import (
     EvidenceOptions,
     choose_evidence,
 )
-from tralgos.subproblems.validation import (
-    check_choice,
-    check_max_matvec,
-    check_memory,
-    check_probability,
-    check_rng,
-    positive_scalar,
-    validated_model,
-)
+from tralgos.subproblems.validation import validated_model
 
 __all__ = ["CurvatureBound", "curvature_bound"]
 

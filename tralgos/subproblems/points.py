@@ -10,17 +10,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from tralgos.arguments import check_max_matvec, check_probability, check_rng, positive_scalar
 from tralgos.arrays import Array, all_finite, real_vector, same_home
 from tralgos.errors import ArgumentError, ShapeError
 from tralgos.subproblems.model import Model
-from tralgos.subproblems.validation import (
-    check_max_matvec,
-    check_probability,
-    check_rng,
-    positive_scalar,
-    power_of_two_scale,
-    validated_model,
-)
+from tralgos.subproblems.validation import power_of_two_scale, validated_model
 
 __all__ = ["cauchy_point", "eigen_point"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from tralgos.arguments import check_choice, check_max_matvec, positive_scalar
 from tralgos.errors import ArgumentError
 from tralgos.subproblems.model import Candidate, Model
-from tralgos.subproblems.validation import check_choice, check_max_matvec, positive_scalar
 
 __all__ = [
     "BUDGET_MESSAGE",

@@ -17,11 +17,12 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from tralgos.arguments import check_max_matvec
 from tralgos.arrays import Array
 from tralgos.errors import ArgumentError
 from tralgos.subproblems.callbacks import InnerCallback, InnerIterate, Phase
 from tralgos.subproblems.model import BudgetExhausted, Candidate, Model
-from tralgos.subproblems.validation import check_max_matvec, check_rtol
+from tralgos.subproblems.validation import check_rtol
 
 __all__ = ["Steihaug", "steihaug"]
 

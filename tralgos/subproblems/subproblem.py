@@ -8,6 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from tralgos.arguments import (
+    check_callback,
+    check_choice,
+    check_max_matvec,
+    check_memory,
+    check_probability,
+    check_rng,
+    positive_scalar,
+)
 from tralgos.arrays import Array
 from tralgos.errors import ArgumentError
 from tralgos.operators import DenseOperator, SparseOperator
@@ -33,17 +42,7 @@ from tralgos.subproblems.selection import (
 from tralgos.subproblems.sphere_descent import SphereDescent, sphere_descent
 from tralgos.subproblems.steihaug import Steihaug, steihaug
 from tralgos.subproblems.tridiagonal import CubicTarget, RadiusTarget, Target, solve_reduced
-from tralgos.subproblems.validation import (
-    check_callback,
-    check_choice,
-    check_max_matvec,
-    check_memory,
-    check_probability,
-    check_rng,
-    check_rtol,
-    positive_scalar,
-    validated_model,
-)
+from tralgos.subproblems.validation import check_rtol, validated_model
 
 __all__ = ["Subproblem", "solve_cubic", "solve_trs"]
 
