@@ -1,7 +1,8 @@
 """Norms of the space of steps: Euclidean, diagonal, matrix and low-rank.
 
 Each is ||s||_M = sqrt(s'Ms) with M symmetric positive definite, reached by a solver
-through :class:`Norm` alone.
+through :class:`Norm` alone. Rules make norms from past gradients (:class:`AdagradNorm`,
+:class:`RMSPropNorm`, :class:`AdamNorm`), functions from estimated diagonals.
 """
 
 from __future__ import annotations
@@ -10,20 +11,39 @@ from typing import Any
 
 from tralgos.arrays import Array
 from tralgos.errors import ArrayTypeError
+from tralgos.norms.adaptive import AdaptiveNorm, AdaptiveState
+from tralgos.norms.adaptive_rules import AdagradNorm, AdamNorm, RMSPropNorm
 from tralgos.norms.base import Norm
 from tralgos.norms.diagonal import DiagonalNorm
 from tralgos.norms.euclidean import EuclideanNorm
 from tralgos.norms.low_rank import LowRankNorm
 from tralgos.norms.matrix import MatrixNorm, densify
+from tralgos.norms.preconditioners import (
+    DiagonalEstimate,
+    chapelle_erhan_norm,
+    hessian_diagonal_norm,
+    hutchinson_diagonal,
+    martens_norm,
+)
 
 __all__ = [
+    "AdagradNorm",
+    "AdamNorm",
+    "AdaptiveNorm",
+    "AdaptiveState",
+    "DiagonalEstimate",
     "DiagonalNorm",
     "EuclideanNorm",
     "LowRankNorm",
     "MatrixNorm",
     "Norm",
+    "RMSPropNorm",
     "as_norm",
+    "chapelle_erhan_norm",
     "densify",
+    "hessian_diagonal_norm",
+    "hutchinson_diagonal",
+    "martens_norm",
 ]
 
 

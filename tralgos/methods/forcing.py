@@ -1,0 +1,31 @@
+"""How accurately a model is worth solving: Eisenstat and Walker's first choice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Forcing"]
+
+
+@dataclass(frozen=True)
+class Forcing:
+    """The relative residual to which the next model is solved.
+
+    The gradient that the model predicts at its own step, ||g + Hs||, against the one
+    that was found there, tells how far the model can be trusted, and more accuracy
+    than that is wasted (Eisenstat and Walker 1996, choice 1). The error of a model is
+    O(||s||^2), so close to a minimum convergence is superlinear.
+
+    Attributes
+    ----------
+    eta : float
+    """
+
+    eta: float = 0.5
+
+    def after(self, before: float, predicted: float, found: float, on_boundary: bool) -> Forcing:
+        """The forcing of the next model, from gradient norms before and after a step."""
+        if on_boundary:
+            return Forcing(0.5)
+        eta = abs(found - predicted) / before
+        return Forcing(min(max(eta, 1e-4), 0.5))

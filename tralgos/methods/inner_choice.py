@@ -1,0 +1,84 @@
+"""Which inner solver a minimiser uses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tralgos.arguments import check_choice
+from tralgos.arrays import Array
+from tralgos.methods.evaluator import CountedOperator, Evaluator
+from tralgos.methods.forcing import Forcing
+from tralgos.methods.inner import InnerSolver, KrylovInner, SubproblemInner
+from tralgos.norms import EuclideanNorm, Norm
+from tralgos.operators import DenseOperator
+from tralgos.subproblems.selection import DEFAULT_MEMORY
+from tralgos.subproblems.sphere_options import SphereDescent
+from tralgos.subproblems.steihaug import Steihaug
+
+__all__ = ["SUBPROBLEMS", "InnerChoice", "checked_choice", "inner_solver"]
+
+#: "krylov" and "direct" solve as far as the minimiser needs it, "exact" to a certified gap.
+SUBPROBLEMS = ("auto", "krylov", "direct", "exact", "steihaug", "sphere-descent")
+InnerChoice = str | Steihaug | SphereDescent
+
+#: Orders up to which a dense Hessian is reduced rather than multiplied with.
+_DIRECT = 500
+#: The last model of a run is solved to this part of the tolerance on the gradient.
+_LAST = 0.3
+
+
+def checked_choice(choice: InnerChoice) -> InnerChoice:
+    """`choice` itself, or an ArgumentError that lists what there is."""
+    if not isinstance(choice, Steihaug | SphereDescent):
+        check_choice(choice, "subproblem", SUBPROBLEMS)
+    return choice
+
+
+def inner_solver(
+    choice: InnerChoice,
+    problem: Evaluator,
+    H: CountedOperator,
+    g: Array,
+    norm: Norm,
+    forcing: Forcing,
+    rng: np.random.Generator,
+) -> InnerSolver:
+    """The solver of one model.
+
+    Parameters
+    ----------
+    choice : str or record
+        See :data:`SUBPROBLEMS`. "auto": direct for dense arrays of order up to 500, else krylov.
+    problem : Evaluator
+        Gives the tolerance on the gradient and the budget.
+    H, g, norm
+        The model.
+    forcing : Forcing
+        How far "krylov" goes.
+    rng : numpy.random.Generator
+        For the solvers that draw.
+    """
+    dense = isinstance(H.operand, DenseOperator)
+    if choice == "auto":
+        choice = "direct" if dense and g.shape[0] <= _DIRECT else "krylov"
+    if choice == "krylov":
+        return _krylov(problem, H, g, norm, forcing)
+    options: dict[str, Any] = {"rng": rng, "max_matvec": problem.matvecs_left}
+    if choice == "exact":
+        options |= {"method": "auto", "certify": "auto"}
+    else:
+        options |= {"method": choice, "certify": "none"}
+    return SubproblemInner(H.operand if dense else H, g, norm, **options)
+
+
+def _krylov(
+    problem: Evaluator, H: CountedOperator, g: Array, norm: Norm, forcing: Forcing
+) -> KrylovInner:
+    size = norm.dual_norm(g)
+    euclidean = problem.gtol / max(EuclideanNorm().norm(g), problem.gtol)
+    target = max(forcing.eta, _LAST * euclidean) * size
+    return KrylovInner(
+        H, g, norm, rtol=0.1 * forcing.eta**2, residual=target, memory=DEFAULT_MEMORY
+    )

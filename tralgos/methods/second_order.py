@@ -1,0 +1,177 @@
+"""Whether a point with a small gradient is a minimum: the leftmost eigenvalue, with evidence.
+
+Dense and sparse Hessians are factorised, operators of low order multiplied out: exact
+evidence. Of others a Lanczos run from a random start gives a lower bound with a stated
+probability of failure. Where a direction of negative curvature is found the function is
+searched along it, which leaves a saddle whatever the method is.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tralgos.arrays import Array, namespace
+from tralgos.methods.evaluator import CountedOperator, Evaluator
+from tralgos.norms import EuclideanNorm
+from tralgos.operators import DenseOperator, SparseOperator
+from tralgos.subproblems.evidence import Curvature
+from tralgos.subproblems.model import BudgetExhausted, Model
+from tralgos.subproblems.selection import DEFAULT_MEMORY, EvidenceOptions, choose_evidence
+from tralgos.subproblems.validation import power_of_two_scale
+
+__all__ = ["CURVATURE_RTOL", "LeftmostEstimate", "examine", "leave_saddle"]
+
+#: A minimum is reported where lambda_1 >= -CURVATURE_RTOL ||H|| has been shown.
+CURVATURE_RTOL = 1e-3
+#: Probability that the bound of a random Lanczos run is wrong.
+FAILURE_PROBABILITY = 1e-6
+#: Products of a look that is not asked for as evidence, and orders that are multiplied out.
+_LOOK = 20
+_SMALL = 100
+#: Curvature nearer to zero than this times eps ||H|| has no sign.
+_ROUNDING = 64.0
+
+
+@dataclass(frozen=True)
+class LeftmostEstimate:
+    """What is known of the leftmost eigenvalue of the Hessian at a point.
+
+    Attributes
+    ----------
+    value : float
+        lambda_1 <= `value`: a Rayleigh quotient, to rounding the eigenvalue for exact evidence.
+    lower : float
+        lambda_1 >= `lower`, but for `failure_probability`; -inf if nothing was proved.
+    evidence : {"exact", "probabilistic"}
+    failure_probability : float
+        0 for exact evidence.
+    size : float
+        An estimate of ||H||.
+    matvecs : int
+        Products that it took.
+    direction : array, shape (n,), or None
+        A unit vector of that curvature where it is negative beyond rounding.
+    proved : bool
+        Whether `lower` is at least -CURVATURE_RTOL `size`.
+    """
+
+    value: float
+    lower: float
+    evidence: str
+    failure_probability: float
+    size: float
+    matvecs: int
+    direction: Array | None = field(repr=False)
+    proved: bool
+
+
+def examine(
+    problem: Evaluator, x: Array, gradient: Array, rng: np.random.Generator, *, look: bool
+) -> LeftmostEstimate:
+    """The leftmost eigenvalue of the Hessian at x.
+
+    At most 20 products where only a `look` is wanted; none for matrices; n for operators
+    of order up to 100 (20 for a look).
+    """
+    kind = "exact" if problem.problem.has_hessian else "finite-difference"
+    counted = problem.curvature(x, kind, gradient=gradient)  # type: ignore[arg-type]
+    before = problem.counts.nhvp
+    model = _model(counted, x, problem.matvecs_left)
+    limit = _LOOK if look else _SMALL
+    exact = isinstance(model.operator, DenseOperator | SparseOperator) or model.n <= limit
+    known: Curvature | None = None
+    try:
+        options = EvidenceOptions(
+            "exact" if exact and model.n <= limit else ("auto" if exact else "probabilistic"),
+            FAILURE_PROBABILITY,
+            DEFAULT_MEMORY,
+            rng,
+        )
+        known = choose_evidence(model, options, None)
+        assert known is not None
+        _sharpen(known, model, _LOOK if look else None)
+    except BudgetExhausted:
+        pass
+    finally:
+        problem.counts.nhvp_evidence += problem.counts.nhvp - before
+    return _estimate(known, model, problem.counts.nhvp - before)
+
+
+def _model(counted: CountedOperator, x: Array, left: int | None) -> Model:
+    """The Hessian with no gradient, its scale taken out where it is known."""
+    matrix = isinstance(counted.operand, DenseOperator | SparseOperator)
+    operator = counted.operand if matrix else counted
+    size = operator.magnitude
+    scale = 1.0 if not size or not math.isfinite(size) else power_of_two_scale(size, x.dtype)
+    zero = namespace(x).zeros_like(x)
+    model = Model(operator, zero, EuclideanNorm(), hessian_scale=scale, gradient_scale=scale)
+    # The basis of the random run is kept, so its vector costs no product.
+    model.max_matvec = left
+    return model
+
+
+def _sharpen(known: Curvature, model: Model, most: int | None) -> None:
+    """Iterate until the sign of lambda_1 + CURVATURE_RTOL ||H|| is known, or the limit is met."""
+    while math.isinf(known.ritz) or not (
+        known.lower >= -0.5 * CURVATURE_RTOL * known.size or known.ritz < -_noise(known, model)
+    ):
+        if most is not None and known.products >= most:
+            return
+        if not known.refine():
+            return
+
+
+def _noise(known: Curvature, model: Model) -> float:
+    return _ROUNDING * model.eps * known.size
+
+
+def _estimate(known: Curvature | None, model: Model, matvecs: int) -> LeftmostEstimate:
+    if known is None or math.isinf(known.ritz):
+        return LeftmostEstimate(
+            math.inf, -math.inf, "probabilistic", 1.0, 0.0, matvecs, None, False
+        )
+    model.max_matvec = None
+    exact = known.kind == "exact"
+    direction = known.vector() if known.ritz < -_noise(known, model) else None
+    scale = model.hessian_scale
+    return LeftmostEstimate(
+        value=known.ritz * scale,
+        lower=known.lower * scale,
+        evidence=known.kind,
+        failure_probability=0.0 if exact else FAILURE_PROBABILITY,
+        size=known.size * scale,
+        matvecs=matvecs,
+        direction=direction,
+        proved=known.lower >= -CURVATURE_RTOL * known.size,
+    )
+
+
+def leave_saddle(
+    problem: Evaluator, x: Array, value: float, gradient: Array, leftmost: LeftmostEstimate
+) -> tuple[Array, float] | None:
+    """A point along the direction of negative curvature where f is lower; None if none is found.
+
+    Both signs are tried, the downhill one first, from a step of the size of x on, and
+    quartered until a tenth of the decrease of the model lies below rounding.
+    """
+    v = leftmost.direction
+    if v is None:
+        return None
+    norm = EuclideanNorm()
+    slope = norm.inner(gradient, v)
+    if slope > 0.0:
+        v, slope = -1.0 * v, -slope
+    length = max(1.0, norm.norm(x))
+    noise = 4.0 * 2.0**-52 * abs(value)
+    while 0.5 * length * length * abs(leftmost.value) - slope * length > noise:
+        for sign in (1.0, -1.0):
+            trial = x + (sign * length) * v
+            found = problem.value(trial)
+            model = sign * slope * length + 0.5 * length * length * leftmost.value
+            if model < 0.0 and found <= value + 0.1 * model and math.isfinite(found):
+                return trial, found
+        length *= 0.25
+    return None
