@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tralgos.methods.search import Trial
+
 __all__ = ["Forcing"]
 
 
@@ -23,9 +25,9 @@ class Forcing:
 
     eta: float = 0.5
 
-    def after(self, before: float, predicted: float, found: float, on_boundary: bool) -> Forcing:
+    def after(self, before: float, taken: Trial, found: float) -> Forcing:
         """The forcing of the next model, from gradient norms before and after a step."""
-        if on_boundary:
+        if taken.step.on_boundary:
             return Forcing(0.5)
-        eta = abs(found - predicted) / before
+        eta = abs(found - taken.step.residual) / before
         return Forcing(min(max(eta, 1e-4), 0.5))

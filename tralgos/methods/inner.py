@@ -75,8 +75,11 @@ class InnerSolver(Protocol):
     def cubic(self, sigma: float) -> InnerStep:
         """A step for a weight sigma/3 of ||s||_M^3."""
 
-    def again(self, radius: float) -> InnerStep | None:
+    def trust_region_again(self, radius: float) -> InnerStep | None:
         """A step for another radius at no product; None if that can not be had."""
+
+    def cubic_again(self, sigma: float) -> InnerStep | None:
+        """A step for another sigma at no product; None if that can not be had."""
 
 
 class KrylovInner:
@@ -133,13 +136,19 @@ class KrylovInner:
 
     def cubic(self, sigma: float) -> InnerStep:
         """See :class:`InnerSolver`."""
-        h, c = self._model.hessian_scale, self._model.gradient_scale
-        target = CubicTarget(sigma / h * (c / h))
-        return self._step(self._converge(target), math.inf)
+        return self._step(self._converge(self._sigma(sigma)), math.inf)
 
-    def again(self, radius: float) -> InnerStep | None:
+    def trust_region_again(self, radius: float) -> InnerStep | None:
         """See :class:`InnerSolver`."""
         return self._step(self._space.step(self._radius(radius)), radius)
+
+    def cubic_again(self, sigma: float) -> InnerStep | None:
+        """See :class:`InnerSolver`."""
+        return self._step(self._space.step(self._sigma(sigma)), math.inf)
+
+    def _sigma(self, sigma: float) -> CubicTarget:
+        h, c = self._model.hessian_scale, self._model.gradient_scale
+        return CubicTarget(sigma / h * (c / h))
 
     def _radius(self, radius: float) -> RadiusTarget:
         return RadiusTarget(radius * (self._model.hessian_scale / self._model.gradient_scale))
@@ -207,9 +216,13 @@ class SubproblemInner:
         """See :class:`InnerSolver`."""
         return self._step(self._subproblem.cubic, sigma)
 
-    def again(self, radius: float) -> InnerStep | None:
+    def trust_region_again(self, radius: float) -> InnerStep | None:
         """See :class:`InnerSolver`."""
         return self.trust_region(radius) if self._free else None
+
+    def cubic_again(self, sigma: float) -> InnerStep | None:
+        """See :class:`InnerSolver`."""
+        return self.cubic(sigma) if self._free else None
 
     def _step(self, solve: Callable[[float], Any], parameter: float) -> InnerStep:
         result = solve(parameter)

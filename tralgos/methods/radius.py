@@ -16,9 +16,10 @@ from typing import Literal
 from tralgos.arguments import check_choice, number
 from tralgos.errors import ArgumentError
 from tralgos.methods.acceptance import shrink_factor
-from tralgos.methods.inner import InnerStep
+from tralgos.methods.inner import InnerSolver, InnerStep
+from tralgos.methods.search import Trial
 
-__all__ = ["RULES", "RadiusRule", "RuleName", "radius_rule"]
+__all__ = ["RULES", "RadiusControl", "RuleName", "checked_ratios", "radius_control"]
 
 RuleName = Literal["practice", "algorithm-1", "efficient-tr"]
 RULES = ("practice", "algorithm-1", "efficient-tr")
@@ -29,10 +30,12 @@ _DEFAULTS = {
     "algorithm-1": (0.1, 0.1, 2.0, 0.5),
     "efficient-tr": (0.1, 0.9, 2.0, 0.5),
 }
+#: The first radius, in lengths of the Cauchy step.
+_FIRST = 10.0
 
 
 @dataclass(frozen=True)
-class RadiusRule:
+class RadiusControl:
     """A rule with its parameters.
 
     Attributes
@@ -44,6 +47,7 @@ class RadiusRule:
         The radius grows from this ratio on.
     grow, shrink : float
         Factors; `shrink` is the least one of "practice".
+    max_radius : float
     """
 
     name: str
@@ -51,58 +55,79 @@ class RadiusRule:
     eta2: float
     grow: float
     shrink: float
-
-    def accepts(self, ratio: float) -> bool:
-        """Whether a step of this ratio is taken; NaN is not."""
-        return ratio >= self.eta1
-
-    def rejected(self, radius: float, step: InnerStep, slope: float, rise: float) -> float:
-        """The radius after a rejection, always smaller."""
-        if self.name != "practice":
-            return self.shrink * radius
-        return shrink_factor(slope, rise, self.shrink, 0.5) * min(radius, step.norm)
-
-    def accepted(self, radius: float, step: InnerStep, ratio: float) -> float:
-        """The radius after a step was taken."""
-        if self.name == "algorithm-1":
-            return self.grow * radius
-        if self.name == "efficient-tr":
-            return self.grow * radius if ratio >= self.eta2 else radius
-        if ratio >= self.eta2 and step.on_boundary:
-            return max(radius, self.grow * step.norm)
-        if ratio < 0.25:
-            return 0.5 * min(radius, step.norm)
-        return radius
+    max_radius: float
 
     @property
     def looks_ahead(self) -> bool:
         """Whether a wider radius may be tried from the same point where the model is good."""
         return self.name == "practice"
 
+    def first(self, inner: InnerSolver, size: float) -> float:
+        """A multiple of the Cauchy step where the curvature along it is positive."""
+        curvature = inner.curvature_along_gradient()
+        if curvature > 0.0:
+            radius = _FIRST * inner.gradient_norm / curvature
+        else:
+            radius = size if size > 0.0 else 1.0
+        return min(radius, self.max_radius)
 
-def radius_rule(
-    name: str,
-    eta1: float | None,
-    eta2: float | None,
-    grow: float | None,
-    shrink: float | None,
-) -> RadiusRule:
-    """The rule with its parameters checked; None takes the rule's own.
+    def solve(self, inner: InnerSolver, parameter: float) -> InnerStep:
+        """The step for a radius."""
+        return inner.trust_region(parameter)
+
+    def again(self, inner: InnerSolver, parameter: float) -> InnerStep | None:
+        """The same at no product."""
+        return inner.trust_region_again(parameter)
+
+    def accepts(self, ratio: float) -> bool:
+        """Whether a step of this ratio is taken; NaN is not."""
+        return ratio >= self.eta1
+
+    def bolder(self, trial: Trial) -> float | None:
+        """A wider radius, where the boundary was met and the model good."""
+        wide = min(self.grow * trial.parameter, self.max_radius)
+        good = trial.step.on_boundary and trial.ratio >= self.eta2
+        return wide if good and wide > trial.parameter else None
+
+    def rejected(self, trial: Trial, rise: float) -> float:
+        """A smaller radius."""
+        if self.name != "practice":
+            return self.shrink * trial.parameter
+        factor = shrink_factor(trial.slope, rise, self.shrink, 0.5)
+        return factor * min(trial.parameter, trial.step.norm)
+
+    def accepted(self, trial: Trial) -> float:
+        """The radius of the next point."""
+        radius, length = trial.parameter, trial.step.norm
+        if self.name == "algorithm-1":
+            radius = self.grow * radius
+        elif self.name == "efficient-tr":
+            radius = self.grow * radius if trial.ratio >= self.eta2 else radius
+        elif trial.ratio >= self.eta2 and trial.step.on_boundary:
+            radius = max(radius, self.grow * length)
+        elif trial.ratio < 0.25:
+            radius = 0.5 * min(radius, length)
+        return min(radius, self.max_radius)
+
+    def radius_and_sigma(self, trial: Trial) -> tuple[float | None, float | None]:
+        """The radius."""
+        return trial.parameter, None
+
+
+def checked_ratios(
+    given: tuple[float | None, float | None, float | None, float | None],
+    own: tuple[float, float, float, float],
+) -> tuple[float, float, float, float]:
+    """eta1, eta2, grow and shrink, those not given by a rule's own.
 
     Raises
     ------
     ArgumentError
-        Unless 0 <= eta1 <= eta2 < 1 (eta1 < 1), grow >= 1 and 0 < shrink < 1, or if the
-        name is unknown.
+        Unless 0 <= eta1 < 1, eta1 <= eta2 <= 1, 1 <= grow and 0 < shrink < 1.
     """
-    own = _DEFAULTS[check_choice(name, "rule", RULES)]
-    if name == "algorithm-1" and eta1 is not None and eta2 is None:
-        eta2 = eta1
     low, high, wide, tight = (
-        number(given, label) if given is not None else default
-        for given, default, label in zip(
-            (eta1, eta2, grow, shrink), own, ("eta1", "eta2", "grow", "shrink"), strict=True
-        )
+        number(value, name) if value is not None else default
+        for value, default, name in zip(given, own, ("eta1", "eta2", "grow", "shrink"), strict=True)
     )
     if not 0.0 <= low < 1.0:
         raise ArgumentError(f"eta1 must lie in [0, 1), got {low}")
@@ -112,4 +137,17 @@ def radius_rule(
         raise ArgumentError(f"grow must be at least 1 and finite, got {wide}")
     if not 0.0 < tight < 1.0:
         raise ArgumentError(f"shrink must lie in (0, 1), got {tight}")
-    return RadiusRule(name, low, high, wide, tight)
+    return low, high, wide, tight
+
+
+def radius_control(
+    name: str,
+    given: tuple[float | None, float | None, float | None, float | None],
+    max_radius: float,
+) -> RadiusControl:
+    """The rule with its parameters checked; None takes the rule's own."""
+    own = _DEFAULTS[check_choice(name, "rule", RULES)]
+    eta1, eta2, grow, shrink = given
+    if name == "algorithm-1" and eta2 is None:
+        eta2 = eta1  # the algorithm has one threshold
+    return RadiusControl(name, *checked_ratios((eta1, eta2, grow, shrink), own), max_radius)

@@ -6,9 +6,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from tralgos.arrays import Array
-from tralgos.norms import Norm, as_norm
+from tralgos.errors import ArrayTypeError
+from tralgos.norms import AdaptiveNorm, Norm, as_norm
 
-__all__ = ["Space"]
+__all__ = ["Space", "checked_norm"]
+
+
+def checked_norm(norm: Any) -> Any:
+    """`norm` itself, if it is None, a norm or a rule.
+
+    Raises
+    ------
+    ArrayTypeError
+        If it is something else.
+    """
+    if norm is None or isinstance(norm, Norm | AdaptiveNorm):
+        return norm
+    raise ArrayTypeError(
+        "norm must be None, one of tralgos.norms (a diagonal d goes in as DiagonalNorm(d)), or a "
+        f"rule such as RMSPropNorm(), got {type(norm).__name__}"
+    )
 
 
 @dataclass(frozen=True)

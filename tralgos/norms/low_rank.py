@@ -92,8 +92,7 @@ class LowRankNorm(Norm):
         """
         other = copy.copy(self)
         other._shift = math.sqrt(self._shift)
-        # sqrt(shift + theta) - sqrt(shift), without the cancellation where theta is small.
-        other._theta = self._theta / ((self._shift + self._theta) ** 0.5 + other._shift)
+        other._theta = (self._shift + self._theta) ** 0.5 - other._shift
         other._set_range((math.sqrt(self._range[0]), math.sqrt(self._range[1])))
         return other
 

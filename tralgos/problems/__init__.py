@@ -1,27 +1,54 @@
 """Functions to be minimised: with their derivatives, and with what is known of their minima."""
 
+from tralgos.problems import collection
 from tralgos.problems.base import Problem, StochasticProblem
 from tralgos.problems.classification import LogisticRegression, SoftmaxRegression
-from tralgos.problems.derivatives import DerivativeCheck
+from tralgos.problems.derivatives import CurvatureCheck, DerivativeCheck
 from tralgos.problems.digits import MissingDataError, digits_problem, load_digits
 from tralgos.problems.finite_sum import FiniteSum
 from tralgos.problems.functions import FunctionProblem
 from tralgos.problems.least_squares import LeastSquares, NonlinearLeastSquares
 from tralgos.problems.networks import TwoLayerNetwork, srelu
+from tralgos.problems.quadratics import Quadratic, quadratic_with_spectrum
+from tralgos.problems.rosenbrock import Rosenbrock, StochasticRosenbrock
+from tralgos.problems.saddles import (
+    DegenerateMinimum,
+    DoubleWell,
+    MonkeySaddle,
+    QuarticSaddle,
+    Saddle,
+    StationaryPoint,
+)
+from tralgos.problems.slow import SlowCubic, SlowNewton, SlowSteepestDescent
 
 __all__ = [
+    "CurvatureCheck",
+    "DegenerateMinimum",
     "DerivativeCheck",
+    "DoubleWell",
     "FiniteSum",
     "FunctionProblem",
     "LeastSquares",
     "LogisticRegression",
     "MissingDataError",
+    "MonkeySaddle",
     "NonlinearLeastSquares",
     "Problem",
+    "Quadratic",
+    "QuarticSaddle",
+    "Rosenbrock",
+    "Saddle",
+    "SlowCubic",
+    "SlowNewton",
+    "SlowSteepestDescent",
     "SoftmaxRegression",
+    "StationaryPoint",
     "StochasticProblem",
+    "StochasticRosenbrock",
     "TwoLayerNetwork",
+    "collection",
     "digits_problem",
     "load_digits",
+    "quadratic_with_spectrum",
     "srelu",
 ]

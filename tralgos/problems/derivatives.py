@@ -217,18 +217,18 @@ class _Probe:
     def _value_noise(self, rng: np.random.Generator) -> float:
         """The noise of the value, from high differences along a random line."""
         line = self.scale * standard_normal(self.n, self.x, rng)
-        spacing, values = self.eps**0.75, np.zeros(9)
-        while True:
-            values = np.array([self.problem.value(self.x + k * spacing * line) for k in _NINE])
-            # A step that changes nothing is below the resolution, and shows no noise.
-            if np.count_nonzero(np.diff(values)) > 4 or spacing > 2.0**-6:
-                break
+        spacing = self.eps**0.75
+        # A step that changes nothing is below the resolution, and shows no noise.
+        while np.count_nonzero(np.diff(self._along(line, spacing))) <= 4:
+            if spacing > 2.0**-6:
+                return 0.0
             spacing *= 32.0
-        estimates = []
-        for order in range(4, 8):
-            gain = math.comb(2 * order, order)
-            estimates.append(float(np.max(np.abs(np.diff(values, order)))) / math.sqrt(gain))
-        return min((e for e in estimates if math.isfinite(e)), default=0.0)
+        # Two spacings without a common measure: on one alone the steps of a staircase may
+        # be as even as those of a straight line.
+        return max(_noise_of(self._along(line, s * spacing)) for s in (1.0, math.e))
+
+    def _along(self, line: Array, spacing: float) -> np.ndarray:
+        return np.array([self.problem.value(self.x + k * spacing * line) for k in range(-4, 5)])
 
     def unit(self, i: int) -> Array:
         """The unit vector of entry i."""
@@ -276,7 +276,13 @@ class _Probe:
         return _settled(np.array(defects), np.array(rounding))
 
 
-_NINE = range(-4, 5)
+def _noise_of(values: np.ndarray) -> float:
+    """The standard deviation of independent errors in equidistant values of a smooth function."""
+    estimates = [
+        float(np.max(np.abs(np.diff(values, order)))) / math.sqrt(math.comb(2 * order, order))
+        for order in range(4, 8)
+    ]
+    return min((e for e in estimates if math.isfinite(e)), default=0.0)
 
 
 def _tiny(unit: float) -> float:
@@ -307,6 +313,8 @@ def _settled(q: np.ndarray, rounding: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """
     error = np.abs(np.diff(q, axis=0)) + rounding[1:]
     error[~np.isfinite(error)] = np.inf
+    # What could not be taken contradicts nothing.
+    r = np.where(np.isfinite(error), rounding[1:], np.inf)
     q = np.where(np.isfinite(error), q[1:], 0.0)
     best, bound = np.zeros(q.shape[1]), np.full(q.shape[1], np.inf)
     for column in range(q.shape[1]):
@@ -314,7 +322,8 @@ def _settled(q: np.ndarray, rounding: np.ndarray) -> tuple[np.ndarray, np.ndarra
         while first < len(e):
             k = first + int(np.argmin(e[first:]))
             later = slice(k + 1, len(e))
-            if not np.any(np.abs(d[later] - d[k]) > _SAFETY * (e[later] + e[k])):
+            # Their truncation is less than that of d[k], so only rounding can part them.
+            if not np.any(np.abs(d[later] - d[k]) > _SAFETY * (r[later, column] + e[k])):
                 best[column], bound[column] = d[k], e[k]
                 break
             first = k + 1
@@ -359,9 +368,7 @@ def _entry_verdict(probe: _Probe, i: int, d: float, tolerance: float) -> Derivat
             f"The gradient of {probe.problem.name} is wrong: {figures}; rounding and truncation "
             f"explain {tolerance / unit:.2g}."
         )
-    return DerivativeCheck(
-        ok, message, abs(d) / unit, tolerance / unit, i, computed, computed + d
-    )
+    return DerivativeCheck(ok, message, abs(d) / unit, tolerance / unit, i, computed, computed + d)
 
 
 def _check_directions(probe: _Probe) -> DerivativeCheck:
@@ -472,9 +479,7 @@ def _norm(w: np.ndarray) -> float:
 _TITLES = {"hessian": "Hessian", "gauss_newton": "Gauss-Newton matrix"}
 
 
-def _with_curvature(
-    result: DerivativeCheck, which: str, check: CurvatureCheck
-) -> DerivativeCheck:
+def _with_curvature(result: DerivativeCheck, which: str, check: CurvatureCheck) -> DerivativeCheck:
     """The result with one more curvature, and a sentence on it."""
     title = _TITLES[which]
     ok = result.ok and check.ok

@@ -117,7 +117,7 @@ class TwoLayerNetwork(FiniteSum):
 
     A value costs one pass over X, which is h products; a gradient, alone or with the
     value, two. The Hessian H and the Gauss-Newton matrix J_phi H_L J_phi' ("Small steps and
-    giant leaps", section 2) cost one pass to make and two for each product: one forward and one
+    giant leaps", equation 10) cost one pass to make and two for each product: one forward and one
     reverse sweep. The Gauss-Newton matrix is positive semidefinite, the Hessian need not be.
 
     Making the problem costs one host transfer for `X` and at most one for the targets.

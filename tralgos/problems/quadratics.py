@@ -182,7 +182,9 @@ def quadratic_with_spectrum(
     >>> f.gradient(np.array([1.0, 1.0]))
     array([1., 1.])
     """
-    values = real_vector(eigenvalues if is_array(eigenvalues) else np.asarray(eigenvalues), "eigenvalues")
+    values = real_vector(
+        eigenvalues if is_array(eigenvalues) else np.asarray(eigenvalues), "eigenvalues"
+    )
     like = values if like is None else like
     host = to_host(values).astype(np.float64)
     if host.shape[0] == 0:

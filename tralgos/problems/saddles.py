@@ -126,9 +126,7 @@ class MonkeySaddle(_Known):
     def _gradient(self, x: Array) -> Array:
         u, v = x[0], x[1]
         square = u * u + v * v
-        return namespace(x).stack(
-            [3.0 * (u * u - v * v) + square * u, -6.0 * u * v + square * v]
-        )
+        return namespace(x).stack([3.0 * (u * u - v * v) + square * u, -6.0 * u * v + square * v])
 
     def _hessian(self, x: Array) -> Array:
         u, v = x[0], x[1]

@@ -69,11 +69,13 @@ class Jet:
 
     def __sub__(self, other: Any) -> Jet:
         """The difference from a jet or a constant."""
-        return self + (-1.0 * other)
+        difference: Jet = self + (-1.0 * other)
+        return difference
 
     def __rsub__(self, other: Any) -> Jet:
         """A constant less the jet."""
-        return -self + other
+        difference: Jet = other + -self
+        return difference
 
     def __mul__(self, other: Any) -> Jet:
         """The product with a jet (Leibniz) or a constant."""
@@ -93,13 +95,13 @@ class Jet:
 
     def __truediv__(self, other: Any) -> Jet:
         """The quotient by a jet or a constant."""
-        if not isinstance(other, Jet):
-            return self * (1.0 / other)
-        return self * other.reciprocal()
+        quotient: Jet = self * (other.reciprocal() if isinstance(other, Jet) else 1.0 / other)
+        return quotient
 
     def __rtruediv__(self, other: Any) -> Jet:
         """A constant divided by the jet."""
-        return self.reciprocal() * other
+        quotient: Jet = other * self.reciprocal()
+        return quotient
 
     def reciprocal(self) -> Jet:
         """1 / u."""

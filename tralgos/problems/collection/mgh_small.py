@@ -75,9 +75,7 @@ def brown_badly_scaled(n: int) -> CollectionProblem:
 def beale(n: int) -> CollectionProblem:
     """Problem 5: y_i - x1 (1 - x2^i), i = 1, 2, 3."""
     data = enumerate((1.5, 2.25, 2.625), start=1)
-    f = _squares(
-        2, *(elements(lambda a, b, i=i, y=y: y - a * (1.0 - b**i), 0, 1) for i, y in data)
-    )
+    f = _squares(2, *(elements(lambda a, b, i=i, y=y: y - a * (1.0 - b**i), 0, 1) for i, y in data))
     return CollectionProblem(
         f, [1.0, 1.0], name="beale", minimisers=[[3.0, 0.5]], optimal_value=0.0
     )

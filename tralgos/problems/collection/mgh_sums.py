@@ -229,9 +229,7 @@ def chebyquad(n: int) -> CollectionProblem:
         sums=n,
     )
     known = {8: 3.51687e-3, 10: 6.50395e-3} | dict.fromkeys((1, 2, 3, 4, 5, 6, 7, 9), 0.0)
-    return CollectionProblem(
-        f, (j + 1.0) / (n + 1.0), name="chebyquad", optimal_value=known.get(n)
-    )
+    return CollectionProblem(f, (j + 1.0) / (n + 1.0), name="chebyquad", optimal_value=known.get(n))
 
 
 def entries() -> tuple[Entry, ...]:

@@ -3,7 +3,7 @@ r"""Partially separable functions: sums of small elements, with inner sums.
 .. math::
 
     f(x) = \sum_e \phi_e(y) + \sum_e r_e(y)^2, \qquad y = (x, z), \qquad
-    z_q = \sum_{e \in I_q} \psi_e(x).
+    z_q = \sum_{e \in I_q} \psi_e(x)
 
 Each element reads a few components, named by index arrays, and its derivatives are found
 by jets. The inner sums z are those that all the elements may share: with none of them f
@@ -89,6 +89,8 @@ class Separable:
         Added into the sums z that `into` names; they read x.
     sums : int
         The number of inner sums; component n + q of y is z_q.
+    fixed : array
+        Values that never change, as on a boundary: component n + sums + q of y.
 
     Notes
     -----
@@ -105,8 +107,10 @@ class Separable:
         residuals: Sequence[Elements] = (),
         inner: Sequence[Elements] = (),
         sums: int = 0,
+        fixed: Sequence[float] | np.ndarray = (),
     ) -> None:
         self.n, self.sums = n, sums
+        self.fixed = np.array(fixed, dtype=np.float64)
         self.terms, self.residuals, self.inner = tuple(terms), tuple(residuals), tuple(inner)
         self._outer_pattern = Pattern(n + sums, (*self.terms, *self.residuals))
         self._inner_pattern = Pattern(n, self.inner)
@@ -146,9 +150,7 @@ class Separable:
             return self._assemble(outer, None, None)
         weights = self._outer_pattern.gradient([jet.gradient for jet in jets])[self.n :]
         inside = [e.jet(x, True) for e in self.inner]
-        curved = [
-            _second(jet) * weights[e.into] for jet, e in zip(inside, self.inner, strict=True)
-        ]
+        curved = [_second(jet) * weights[e.into] for jet, e in zip(inside, self.inner, strict=True)]
         return self._assemble(outer, self._inner_pattern.matrix(curved), self._jacobian(x, inside))
 
     def gauss_newton(self, x: np.ndarray) -> Any:
@@ -164,13 +166,13 @@ class Separable:
         return self._assemble(outer, None, self._jacobian(x, [e.jet(x, False) for e in self.inner]))
 
     def _components(self, x: np.ndarray) -> np.ndarray:
-        """The components y = (x, z)."""
-        if not self.sums:
+        """All that the elements read: the variables, the inner sums, the fixed values."""
+        if not self.sums and not self.fixed.shape[0]:
             return x
         z = np.zeros(self.sums, dtype=x.dtype)
         for e in self.inner:
             np.add.at(z, e.into, e.value(x))
-        return np.concatenate([x, z])
+        return np.concatenate([x, z, self.fixed])
 
     def _outer(self, y: np.ndarray, second: bool) -> list[Jet]:
         """The jets of the terms and of the squared residuals."""
@@ -209,7 +211,7 @@ class Pattern:
     Parameters
     ----------
     size : int
-        The number of components that the elements read.
+        The length of the vector; components beyond it are constants, which have no place.
     lists : sequence of Elements
         In the order in which their derivatives will be given.
     """
@@ -240,7 +242,7 @@ class Pattern:
     def _gather(self) -> csr_array:
         """The incidence matrix that adds element gradients up, shape (size, sum of k E)."""
         places = np.concatenate([e.indices.ravel() for e in self._lists])
-        return _incidence(places, self.size, np.ones(places.shape[0]))
+        return _incidence(places, np.ones(places.shape[0]), places < self.size, self.size)
 
     @cached_property
     def _places(self) -> tuple[csr_array, np.ndarray, np.ndarray, np.ndarray]:
@@ -250,8 +252,11 @@ class Pattern:
         places, so that rounding cannot make the matrix asymmetric.
         """
         low, high, weight = _pairs(self._lists)
-        keys, inverse = np.unique(low * self.size + high, return_inverse=True)
-        spread = _incidence(inverse, keys.shape[0], weight)
+        kept = high < self.size
+        keys, inverse = np.unique((low * self.size + high)[kept], return_inverse=True)
+        rows = np.zeros(low.shape[0], dtype=np.intp)
+        rows[kept] = inverse
+        spread = _incidence(rows, weight, kept, keys.shape[0])
         i, j = keys // self.size, keys % self.size
         off = np.flatnonzero(i != j)
         rows, columns = np.concatenate([i, j[off]]), np.concatenate([j, i[off]])
@@ -277,10 +282,11 @@ def _pairs(lists: Sequence[Elements]) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return np.concatenate(lows), np.concatenate(highs), np.concatenate(weights)
 
 
-def _incidence(rows: np.ndarray, height: int, weights: np.ndarray) -> csr_array:
-    """The matrix whose column c has weights[c] in row rows[c]."""
-    width = rows.shape[0]
-    return csr_array((weights, (rows, np.arange(width))), shape=(height, width))
+def _incidence(rows: np.ndarray, weights: np.ndarray, kept: np.ndarray, height: int) -> csr_array:
+    """The matrix whose column c has weights[c] in row rows[c], or nothing if c is not kept."""
+    columns = np.flatnonzero(kept)
+    shape = (height, rows.shape[0])
+    return csr_array((weights[columns], (rows[columns], columns)), shape=shape)
 
 
 def _second(jet: Jet) -> np.ndarray:

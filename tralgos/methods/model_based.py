@@ -1,0 +1,163 @@
+"""What the trust-region method and cubic regularisation share: one step of either."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from tralgos.arguments import positive_scalar
+from tralgos.arrays import Array
+from tralgos.errors import ArgumentError
+from tralgos.methods.ending import Ending
+from tralgos.methods.evaluator import CurvatureKind, Evaluator
+from tralgos.methods.forcing import Forcing
+from tralgos.methods.inner_choice import InnerChoice, checked_choice, inner_solver
+from tralgos.methods.method import Method
+from tralgos.methods.protocol import State, StepRecord
+from tralgos.methods.search import Control, Search, Trial
+from tralgos.methods.space import Space, checked_norm
+from tralgos.norms import EuclideanNorm
+
+__all__ = ["ModelBased", "ModelState"]
+
+#: Steps below the rounding of f in a row that may pass without a gradient halved.
+_PATIENCE = 3
+
+
+@dataclass(frozen=True)
+class ModelState(State):
+    """State of a method that minimises a quadratic model in every step.
+
+    Attributes
+    ----------
+    parameter : float or None
+        The radius or sigma of the next step; None before the first curvature is known.
+    space : Space
+        The norm, and what it has accumulated.
+    forcing : Forcing
+        How accurately the next model is to be solved.
+    stalled : int
+        Steps in a row below the rounding of f in which the gradient did not fall by half.
+    least_gradient : float
+        The least gradient norm so far.
+    """
+
+    parameter: float | None = None
+    space: Space = field(default_factory=Space)
+    forcing: Forcing = field(default_factory=Forcing)
+    stalled: int = 0
+    least_gradient: float = math.inf
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelBased(Method):
+    """A method that minimises a quadratic model under a radius or a cubic term.
+
+    Parameters
+    ----------
+    norm : Norm, rule of :mod:`tralgos.norms`, or None
+        The norm of the steps: fixed, or one that adapts to the gradients
+        (:class:`~tralgos.norms.RMSPropNorm` and others). Euclidean by default.
+    norm_power : {1.0, 0.5}
+        Power of the adaptive matrix.
+    subproblem : str or record
+        The inner solver; see :data:`tralgos.methods.inner_choice.SUBPROBLEMS`.
+    hessian : {"exact", "gauss-newton", "finite-difference"}
+        Where products come from.
+    second_order : bool or None
+        What is asked for at a point with a small gradient: True is evidence that it is a
+        minimum, None a look of at most 20 products, False nothing.
+    """
+
+    norm: Any = None
+    norm_power: float = 1.0
+    subproblem: InnerChoice = "auto"
+    hessian: CurvatureKind = "exact"
+    second_order: bool | None = None
+
+    def __post_init__(self) -> None:
+        checked_choice(self.subproblem)
+        checked_norm(self.norm)
+        power = positive_scalar(self.norm_power, "norm_power")
+        if power not in (0.5, 1.0):
+            raise ArgumentError(f"norm_power must be 1 or 1/2, got {power}")
+        if self.second_order not in (None, True, False):
+            raise ArgumentError(
+                f"second_order must be True, False or None, got {self.second_order!r}"
+            )
+        self._control()
+
+    @abstractmethod
+    def _control(self) -> Control:
+        """How the parameter follows the ratio; raises on hyper-parameters out of range."""
+
+    @abstractmethod
+    def _given(self) -> float | None:
+        """The first parameter, where the user has set it."""
+
+    def require(self, problem: Evaluator) -> None:
+        """Raise unless the problem has the Hessian that is asked for."""
+        problem.require(self.hessian)
+
+    def init(self, problem: Evaluator, x0: Array, rng: np.random.Generator) -> State:
+        """One value and one gradient."""
+        value, gradient = problem.value_and_gradient(x0)
+        size = EuclideanNorm().norm(gradient)
+        return ModelState(
+            x0,
+            value,
+            gradient,
+            size,
+            parameter=self._given(),
+            space=Space.begin(self.norm, self.norm_power, gradient),
+            least_gradient=size,
+        )
+
+    def step(self, problem: Evaluator, state: State, rng: np.random.Generator) -> State:
+        """One Hessian; parameters are tried on its model until a step is taken."""
+        assert isinstance(state, ModelState)
+        before = problem.counts.nhvp
+        norm = state.space.norm(state.gradient)
+        H = problem.curvature(state.x, self.hessian, gradient=state.gradient)
+        solver = inner_solver(self.subproblem, problem, H, state.gradient, norm, state.forcing, rng)
+        control = self._control()
+        parameter = state.parameter
+        if parameter is None:
+            parameter = control.first(solver, norm.norm(state.x))
+        search = Search(problem, state, solver, control)
+        taken = search.run(parameter)
+        records = search.records(problem.counts.nhvp - before)
+        if taken is None:
+            return replace(state, records=records, ending=search.ending)
+        return self._follow(problem, state, taken, search.hidden(taken), records)
+
+    def _follow(
+        self,
+        problem: Evaluator,
+        state: ModelState,
+        taken: Trial,
+        hidden: bool,
+        records: tuple[StepRecord, ...],
+    ) -> State:
+        """The state after the step that was taken."""
+        gradient = taken.gradient if taken.gradient is not None else problem.gradient(taken.x)
+        size = EuclideanNorm().norm(gradient)
+        fallen = size <= 0.5 * state.least_gradient
+        stalled = state.stalled + 1 if hidden and not fallen else 0
+        return ModelState(
+            taken.x,
+            taken.value,
+            gradient,
+            size,
+            records,
+            Ending.ROUNDING if stalled > _PATIENCE else None,
+            parameter=self._control().accepted(taken),
+            space=state.space.after(gradient),
+            forcing=state.forcing.after(state.gradient_norm, taken, size),
+            stalled=stalled,
+            least_gradient=min(state.least_gradient, size),
+        )

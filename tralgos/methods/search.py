@@ -1,0 +1,195 @@
+"""The search at one point: one model, trial steps until one is taken.
+
+The trust-region method and cubic regularisation differ in the parameter of their
+subproblem alone (a radius, or a weight sigma). Both make the model once, and a
+rejection changes the parameter and solves in the same Krylov space.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+from tralgos.arrays import Array, eps, namespace, to_float
+from tralgos.kernels import inner
+from tralgos.methods.acceptance import (
+    decrease_ratio,
+    gradient_decrease,
+    rounding_level,
+    unseen,
+)
+from tralgos.methods.ending import Ending
+from tralgos.methods.evaluator import Evaluator
+from tralgos.methods.inner import InnerSolver, InnerStep
+from tralgos.methods.protocol import State, StepRecord
+
+__all__ = ["Control", "Search", "Trial"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A step, where it leads, and what it was worth.
+
+    Attributes
+    ----------
+    step : InnerStep
+    parameter : float
+        The radius or sigma that gave it.
+    x : array, shape (n,)
+        The trial point.
+    value : float
+        f there.
+    slope : float
+        g's.
+    ratio : float
+        Actual over predicted decrease; NaN where the trial is not finite.
+    gradient : array, shape (n,), or None
+        At the trial point, where the ratio needed it.
+    """
+
+    step: InnerStep
+    parameter: float
+    x: Array
+    value: float
+    slope: float
+    ratio: float
+    gradient: Array | None = None
+
+
+class Control(Protocol):
+    """How the parameter of the subproblem follows the ratio."""
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether bolder parameters may be tried from the same point where the model is good."""
+
+    def first(self, inner: InnerSolver, size: float) -> float:
+        """The first parameter of a run; `size` is that of x."""
+
+    def solve(self, inner: InnerSolver, parameter: float) -> InnerStep:
+        """The step of the model for a parameter."""
+
+    def again(self, inner: InnerSolver, parameter: float) -> InnerStep | None:
+        """The same at no product; None if that can not be had."""
+
+    def accepts(self, ratio: float) -> bool:
+        """Whether a step of this ratio is taken; NaN is not."""
+
+    def bolder(self, trial: Trial) -> float | None:
+        """A parameter that allows a longer step, where this trial asks for one."""
+
+    def rejected(self, trial: Trial, rise: float) -> float:
+        """The parameter after a rejection; `rise` is f(x + s) - f(x)."""
+
+    def accepted(self, trial: Trial) -> float:
+        """The parameter after a step was taken."""
+
+    def radius_and_sigma(self, trial: Trial) -> tuple[float | None, float | None]:
+        """The parameter, in the place that it has in the trace."""
+
+
+class Search:
+    """Trial steps at one point.
+
+    Parameters
+    ----------
+    problem : Evaluator
+    state : State
+        Where the model was made.
+    solver : InnerSolver
+        The model.
+    control : Control
+
+    Attributes
+    ----------
+    ending : Ending or None
+        Why no step was taken.
+    """
+
+    def __init__(
+        self, problem: Evaluator, state: State, solver: InnerSolver, control: Control
+    ) -> None:
+        self._problem = problem
+        self._state = state
+        self._solver = solver
+        self._control = control
+        self._level = rounding_level(state.value, eps(state.x.dtype))
+        self._trials: list[Trial] = []
+        self._taken: Trial | None = None
+        self.ending: Ending | None = None
+
+    def run(self, parameter: float) -> Trial | None:
+        """The trial that is taken; None where rounding leaves no step."""
+        control = self._control
+        while True:
+            trial = self._try(control.solve(self._solver, parameter), parameter)
+            if trial is None:
+                self.ending = Ending.ROUNDING
+                return None
+            if control.accepts(trial.ratio):
+                self._taken = self._bolder(trial)
+                return self._taken
+            parameter = control.rejected(trial, trial.value - self._state.value)
+
+    def hidden(self, trial: Trial) -> bool:
+        """Whether the decrease of a trial is too near the rounding of f to be seen in it."""
+        return unseen(trial.step.decrease, self._level)
+
+    def _bolder(self, trial: Trial) -> Trial:
+        """The best of longer steps of the same model, while they lower f as it says.
+
+        They cost a value each and no product.
+        """
+        control = self._control
+        while control.looks_ahead and trial.gradient is None:
+            parameter = control.bolder(trial)
+            step = None if parameter is None else control.again(self._solver, parameter)
+            if parameter is None or step is None or step.norm <= 1.1 * trial.step.norm:
+                break
+            longer = self._try(step, parameter)
+            if longer is None or not control.accepts(longer.ratio):
+                break
+            if not longer.value < trial.value:
+                break
+            trial = longer
+        return trial
+
+    def _try(self, step: InnerStep, parameter: float) -> Trial | None:
+        """Evaluate a step; None where it does not change x, or promises nothing."""
+        state, xp = self._state, namespace(self._state.x)
+        x = state.x + step.vector
+        if not step.decrease > 0.0 or to_float(xp.max(xp.abs(x - state.x))) == 0.0:
+            return None
+        value = self._problem.value(x)
+        slope = to_float(inner(state.gradient, step.vector, xp))
+        ratio = decrease_ratio(state.value, value, step.decrease, self._level)
+        gradient = None
+        if math.isfinite(value) and unseen(step.decrease, self._level):
+            gradient = self._problem.gradient(x)
+            trial_slope = to_float(inner(gradient, step.vector, xp))
+            ratio = gradient_decrease(slope, trial_slope) / step.decrease
+            if value > state.value + self._level:
+                ratio = min(ratio, 0.0)
+        trial = Trial(step, parameter, x, value, slope, ratio, gradient)
+        self._trials.append(trial)
+        return trial
+
+    def records(self, matvecs: int) -> tuple[StepRecord, ...]:
+        """One a trial; the products of the whole search stand with the first."""
+        records = []
+        for k, trial in enumerate(self._trials):
+            radius, sigma = self._control.radius_and_sigma(trial)
+            records.append(
+                StepRecord(
+                    accepted=trial is self._taken,
+                    step_norm=trial.step.norm,
+                    ratio=trial.ratio,
+                    radius=radius,
+                    sigma=sigma,
+                    matvecs=matvecs if k == 0 else 0,
+                    subproblem=trial.step.status,
+                    gap=trial.step.gap,
+                )
+            )
+        return tuple(records)
