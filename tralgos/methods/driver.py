@@ -97,6 +97,7 @@ class _Loop:
         rng: np.random.Generator,
     ) -> None:
         self._evaluator = evaluator
+        self._gtol = evaluator.gtol
         self._method = method
         self._limit = limit
         self._callback = callback
@@ -168,7 +169,8 @@ class _Loop:
 
     def _ending(self, state: State) -> Ending | None:
         """Why to end here; None to go on (from another state, where a saddle was left)."""
-        if state.gradient_norm <= self._evaluator.gtol and self._confirmed(state):
+        tolerance = self._evaluator.gtol if state.ending is None else self._gtol
+        if state.gradient_norm <= tolerance and self._confirmed(state):
             return self._at_tolerance(state)
         if state.value == -math.inf or state.value < -_BOTTOMLESS * self._size_at_start():
             return Ending.UNBOUNDED
@@ -187,7 +189,7 @@ class _Loop:
         if not self._method.stochastic:
             return True
         gradient = self._evaluator.gradient(state.x)
-        return EuclideanNorm().norm(gradient) <= self._evaluator.gtol
+        return EuclideanNorm().norm(gradient) <= self._gtol
 
     def _at_tolerance(self, state: State) -> Ending | None:
         """What a point with a small gradient is."""
@@ -205,7 +207,7 @@ class _Loop:
             if leftmost.direction is not None:
                 if self._iteration >= self._limit:
                     return Ending.SADDLE
-                if self._left(state, leftmost):
+                if state.ending is None and self._left(state, leftmost):
                     return None
                 if not leftmost.proved:
                     return Ending.SADDLE
@@ -221,6 +223,9 @@ class _Loop:
         fresh = self._method.init(self._evaluator, found[0], self._rng)
         if not math.isfinite(fresh.gradient_norm):
             return False
+        if fresh.gradient_norm <= self._evaluator.gtol:
+            # Where a gradient of this size says nothing, a smaller one has to be waited for.
+            self._evaluator.gtol = 0.1 * fresh.gradient_norm
         self._iteration += 1
         record = StepRecord(
             accepted=True, matvecs=leftmost.matvecs, subproblem="along negative curvature"

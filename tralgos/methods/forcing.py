@@ -8,6 +8,9 @@ from tralgos.methods.search import Trial
 
 __all__ = ["Forcing"]
 
+#: The relative residual is kept between these.
+_LEAST, _MOST = 1e-4, 0.2
+
 
 @dataclass(frozen=True)
 class Forcing:
@@ -23,11 +26,11 @@ class Forcing:
     eta : float
     """
 
-    eta: float = 0.5
+    eta: float = _MOST
 
     def after(self, before: float, taken: Trial, found: float) -> Forcing:
         """The forcing of the next model, from gradient norms before and after a step."""
         if taken.step.on_boundary:
-            return Forcing(0.5)
+            return Forcing()
         eta = abs(found - taken.step.residual) / before
-        return Forcing(min(max(eta, 1e-4), 0.5))
+        return Forcing(min(max(eta, _LEAST), _MOST))

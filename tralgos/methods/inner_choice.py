@@ -26,7 +26,7 @@ InnerChoice = str | Steihaug | SphereDescent
 #: Orders up to which a dense Hessian is reduced rather than multiplied with.
 _DIRECT = 500
 #: The last model of a run is solved to this part of the tolerance on the gradient.
-_LAST = 0.3
+_LAST = 0.7
 
 
 def checked_choice(choice: InnerChoice) -> InnerChoice:

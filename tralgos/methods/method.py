@@ -19,5 +19,9 @@ class Method(MethodProtocol):
     def __call__(
         self, fun: Callable[..., Any], x0: Any, args: tuple[Any, ...] = (), **options: Any
     ) -> OptimizeResult:
-        """What :func:`scipy.optimize.minimize` calls; see :func:`minimize_for_scipy`."""
+        """What :func:`scipy.optimize.minimize` calls.
+
+        Its arguments, its result and its errors are those of
+        :func:`~tralgos.methods.scipy_bridge.minimize_for_scipy`, without the method.
+        """
         return minimize_for_scipy(self, fun, x0, args, **options)

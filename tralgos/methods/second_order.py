@@ -13,13 +13,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tralgos.arrays import Array, namespace
-from tralgos.methods.evaluator import CountedOperator, Evaluator
+from tralgos.arrays import Array, eps, namespace
+from tralgos.methods.evaluator import CountedOperator, CurvatureKind, Evaluator
 from tralgos.norms import EuclideanNorm
 from tralgos.operators import DenseOperator, SparseOperator
 from tralgos.subproblems.evidence import Curvature
 from tralgos.subproblems.model import BudgetExhausted, Model
-from tralgos.subproblems.selection import DEFAULT_MEMORY, EvidenceOptions, choose_evidence
+from tralgos.subproblems.selection import (
+    DEFAULT_MEMORY,
+    Certify,
+    EvidenceOptions,
+    choose_evidence,
+)
 from tralgos.subproblems.validation import power_of_two_scale
 
 __all__ = ["CURVATURE_RTOL", "LeftmostEstimate", "examine", "leave_saddle"]
@@ -28,11 +33,32 @@ __all__ = ["CURVATURE_RTOL", "LeftmostEstimate", "examine", "leave_saddle"]
 CURVATURE_RTOL = 1e-3
 #: Probability that the bound of a random Lanczos run is wrong.
 FAILURE_PROBABILITY = 1e-6
-#: Products of a look that is not asked for as evidence, and orders that are multiplied out.
-_LOOK = 20
-_SMALL = 100
 #: Curvature nearer to zero than this times eps ||H|| has no sign.
 _ROUNDING = 64.0
+
+
+@dataclass(frozen=True)
+class _Effort:
+    """What may be spent.
+
+    Attributes
+    ----------
+    products : int or None
+        Bound on the products of a random Lanczos run.
+    small, dense : int
+        Orders up to which operators are multiplied out, and dense matrices reduced.
+    memory : int
+        Bytes for a sparse factorisation or a basis.
+    """
+
+    products: int | None
+    small: int
+    dense: int
+    memory: int
+
+
+_LOOK = _Effort(products=20, small=20, dense=500, memory=2**26)
+_EVIDENCE = _Effort(products=None, small=100, dense=3000, memory=DEFAULT_MEMORY)
 
 
 @dataclass(frozen=True)
@@ -73,31 +99,35 @@ def examine(
 ) -> LeftmostEstimate:
     """The leftmost eigenvalue of the Hessian at x.
 
-    At most 20 products where only a `look` is wanted; none for matrices; n for operators
-    of order up to 100 (20 for a look).
+    At most 20 products where only a `look` is wanted; none for matrices that are dense and
+    of order up to 3000 (500 for a look) or sparse; n for operators of order up to 100 (20).
     """
-    kind = "exact" if problem.problem.has_hessian else "finite-difference"
-    counted = problem.curvature(x, kind, gradient=gradient)  # type: ignore[arg-type]
+    kind: CurvatureKind = "exact" if problem.problem.has_hessian else "finite-difference"
+    counted = problem.curvature(x, kind, gradient=gradient)
     before = problem.counts.nhvp
     model = _model(counted, x, problem.matvecs_left)
-    limit = _LOOK if look else _SMALL
-    exact = isinstance(model.operator, DenseOperator | SparseOperator) or model.n <= limit
+    effort = _LOOK if look else _EVIDENCE
     known: Curvature | None = None
     try:
-        options = EvidenceOptions(
-            "exact" if exact and model.n <= limit else ("auto" if exact else "probabilistic"),
-            FAILURE_PROBABILITY,
-            DEFAULT_MEMORY,
-            rng,
-        )
+        options = EvidenceOptions(_kind(model, effort), FAILURE_PROBABILITY, effort.memory, rng)
         known = choose_evidence(model, options, None)
         assert known is not None
-        _sharpen(known, model, _LOOK if look else None)
+        _sharpen(known, model, effort.products)
     except BudgetExhausted:
         pass
     finally:
         problem.counts.nhvp_evidence += problem.counts.nhvp - before
     return _estimate(known, model, problem.counts.nhvp - before)
+
+
+def _kind(model: Model, effort: _Effort) -> Certify:
+    """Exact evidence where it is cheap beside the run that it ends."""
+    if isinstance(model.operator, DenseOperator):
+        return "exact" if model.n <= effort.dense else "probabilistic"
+    if isinstance(model.operator, SparseOperator):
+        return "auto"
+    affordable = model.max_matvec is None or model.n < model.max_matvec
+    return "exact" if model.n <= effort.small and affordable else "probabilistic"
 
 
 def _model(counted: CountedOperator, x: Array, left: int | None) -> Model:
@@ -165,7 +195,7 @@ def leave_saddle(
     if slope > 0.0:
         v, slope = -1.0 * v, -slope
     length = max(1.0, norm.norm(x))
-    noise = 4.0 * 2.0**-52 * abs(value)
+    noise = 4.0 * eps(x.dtype) * abs(value)
     while 0.5 * length * length * abs(leftmost.value) - slope * length > noise:
         for sign in (1.0, -1.0):
             trial = x + (sign * length) * v

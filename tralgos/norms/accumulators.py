@@ -66,8 +66,8 @@ class Weights:
             square *= self.gain
             square += self.decay * moment
         else:
-            # The decay as such would be rounded to the dtype: in float32 the sum of the
-            # weights could then exceed one by 2^-25 / gain. Here its rounding cannot grow.
+            # The decay as such would be rounded to the dtype, which in float32 makes the sum of
+            # the weights wrong by up to 2^-25 / gain. A step towards `square` overshoots nothing.
             square -= moment
             square *= self.gain
             square += moment
@@ -139,7 +139,13 @@ class FullMoment(Accumulator):
         S = _scaled(self.moment, weights.correction(steps))
         xp = namespace(S)
         A = S + shift * xp.eye(S.shape[0], dtype=S.dtype, device=device_of(S))
-        return MatrixNorm(A if power == 1.0 else _matrix_root(A))
+        found = MatrixNorm(A if power == 1.0 else _matrix_root(A))
+        if shift < smallest_normal(S.dtype):
+            # What underflowed is rounding beside an eigenvalue of this size, and no smaller one.
+            least = (smallest_normal(S.dtype) / eps(S.dtype)) ** power
+            if (found.upper_eigenvalue() or 0.0) < least:
+                raise NotPositiveDefiniteError("all of A is next to the subnormal numbers")
+        return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -150,7 +150,7 @@ class AdaptiveNorm(ABC):
     scaled up; Adam's is divided by the sum 1 - beta^m of the weights that were kept.
     """
 
-    epsilon: float
+    epsilon: float = 1e-8
     kind: Kind = "diagonal"
     window: int | None = None
     epsilon_rule: Literal["added", "seeded"] = "added"

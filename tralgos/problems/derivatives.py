@@ -9,17 +9,8 @@ from typing import Any
 import numpy as np
 
 from tralgos.arguments import check_rng
-from tralgos.arrays import (
-    Array,
-    device_of,
-    eps,
-    namespace,
-    real_vector,
-    standard_normal,
-    to_float,
-    to_host,
-)
-from tralgos.errors import NonFiniteError
+from tralgos.arrays import Array, namespace, real_vector, standard_normal, to_float, to_host
+from tralgos.problems.differences import SAFETY, Probe
 
 __all__ = ["CurvatureCheck", "DerivativeCheck", "check_derivatives"]
 
@@ -108,10 +99,11 @@ def check_derivatives(
     Returns
     -------
     DerivativeCheck
-        Four values an entry for n up to 2000, and up to forty more for each entry that
-        they leave open. Beyond 2000 variables eight random directions take the place of the
-        entries, and bisection finds one wrong entry. Some seventy gradients and two
-        products for a Hessian. Each value and each gradient is one host transfer.
+        For n up to 2000: four values an entry, and some thirty more for each entry that they
+        leave open. Beyond, eight random directions take the place of the entries, which the
+        message says, and bisection finds one wrong entry. Some seventy gradients and four
+        products for a Hessian, two products for a Gauss-Newton matrix. Each value, gradient
+        and product is one host transfer.
 
     Raises
     ------
@@ -132,23 +124,25 @@ def check_derivatives(
     taken there; :math:`E(h) = |D(8h) - D(h)| + \epsilon_f/h` bounds both errors, since
     the truncation error of D(8h) is 64 times that of D(h). Where E leaves a difference
     open, or is not small beside the gradient, a ladder of steps from X/4 down to rounding
-    is climbed, and the D(h) of least E is taken that no D at a smaller step contradicts
-    by more than 4 times the sum of their E.
+    is climbed. The D(h) of least E is taken that no D(h') at a smaller step contradicts, by
+    more than 4 times :math:`E(h) + \epsilon_f/h'`.
 
-    **The noise.** The k-th differences of the value on a line of equidistant points lose
-    its smooth part and keep its noise, enlarged by a known factor. The smallest of the
-    estimates of orders 4 to 7, or eps times the largest value if that is larger, is
-    :math:`\epsilon_f/4`. So a constant of 1e8 that drowns the function widens the
+    **The noise.** On a short line the value is a polynomial of degree 4 and noise. The
+    standard deviation of what is left of twelve values on it, or eps times the value if that
+    is larger, is :math:`\epsilon_f/4`. So a constant of 1e8 that drowns the function widens the
     tolerance, and the message says how much is left.
 
-    **The verdict.** An entry is wrong if it is off by more than 4 E, plus 4 times the
+    **The verdict.** An entry may be wrong if it is off by more than 4 E, plus 4 times the
     change of the gradient when x changes in its last place, plus 8 eps of its largest
-    entry. Nothing else enters. The Hessian's products with two random vectors are judged
-    in the same way by differences of gradients.
+    entry. A function that oscillates within every step that its noise allows would be
+    caught as well, but D(h) is the mean of :math:`(g(x + tu) + g(x - tu))'u/2` over
+    :math:`t \le h`. So the entry is called wrong only if it is also off by more than 4 times
+    what that changes over six such t: a right gradient could not be. The Hessian's products
+    with two random vectors are judged in the same way, by differences of gradients.
     """
     rng = check_rng(rng)
     with np.errstate(all="ignore"):
-        probe = _Probe(problem, real_vector(x, "x"), rng)
+        probe = Probe(problem, real_vector(x, "x"), rng)
         bad = np.flatnonzero(~np.isfinite(probe.g))
         if bad.size:
             return _not_finite(problem, int(bad[0]), float(probe.g[bad[0]]))
@@ -167,173 +161,13 @@ def check_derivatives(
     return result
 
 
-# ---------------------------------------------------------------- differences
-
-# Errors are believed up to this factor.
-_SAFETY = 4.0
-
-# Each step of the ladder is this much shorter than the one before.
-_RATIO = 8.0
-
 # Up to this many variables every entry has differences of its own.
 _MOST_ENTRIES = 2000
 
 _DIRECTIONS = 8
 
 
-class _Probe:
-    """A problem at a point, its noise, and differences along vectors."""
-
-    def __init__(self, problem: Any, x: Array, rng: np.random.Generator) -> None:
-        self.problem, self.x = problem, x
-        host = to_host(x).astype(np.float64)
-        if not np.all(np.isfinite(host)):
-            raise NonFiniteError("x has entries that are NaN or infinite")
-        self.n = host.shape[0]
-        self.eps = eps(x.dtype)
-        largest = float(np.max(np.abs(host), initial=0.0))
-        rms = largest * float(np.sqrt(np.mean((host / (largest or 1.0)) ** 2)))
-        self.scale = rms or 1.0
-        self.scales = np.maximum(np.abs(host), self.scale)
-        self.f = problem.value(x)
-        if not math.isfinite(self.f):
-            raise NonFiniteError(f"the value of {problem.name} at x is {self.f}")
-        self.gradient = problem.gradient(x)
-        self.g = to_host(self.gradient).astype(np.float64)
-        self.size = float(np.max(np.abs(self.g), initial=0.0))
-        self.shaken = self._shaken(rng)
-        self.noise = _SAFETY * max(self.eps * abs(self.f), self._value_noise(rng)) + _tiny(self.eps)
-
-    def _shaken(self, rng: np.random.Generator) -> np.ndarray:
-        """The change of each entry of the gradient when x changes in its last place."""
-        change = np.zeros(self.n)
-        for _ in range(3):
-            signs = standard_normal(self.n, self.x, rng)
-            y = self.x + self.eps * signs * self.x
-            moved = np.abs(to_host(self.problem.gradient(y)).astype(np.float64) - self.g)
-            change = np.fmax(change, moved)
-        return change
-
-    def _value_noise(self, rng: np.random.Generator) -> float:
-        """The noise of the value, from high differences along a random line."""
-        line = self.scale * standard_normal(self.n, self.x, rng)
-        spacing = self.eps**0.75
-        # A step that changes nothing is below the resolution, and shows no noise.
-        while np.count_nonzero(np.diff(self._along(line, spacing))) <= 4:
-            if spacing > 2.0**-6:
-                return 0.0
-            spacing *= 32.0
-        # Two spacings without a common measure: on one alone the steps of a staircase may
-        # be as even as those of a straight line.
-        return max(_noise_of(self._along(line, s * spacing)) for s in (1.0, math.e))
-
-    def _along(self, line: Array, spacing: float) -> np.ndarray:
-        return np.array([self.problem.value(self.x + k * spacing * line) for k in range(-4, 5)])
-
-    def unit(self, i: int) -> Array:
-        """The unit vector of entry i."""
-        return self.part(i, i + 1)
-
-    def part(self, low: int, high: int) -> Array:
-        """One in the entries from `low` to `high`, zero elsewhere."""
-        xp = namespace(self.x)
-        index = xp.arange(self.n, device=device_of(self.x))
-        return xp.astype((index >= low) & (index < high), self.x.dtype)
-
-    def defect(self, u: Array, scale: float, floor: float, size: float) -> tuple[float, float]:
-        """(defect, tolerance) of the derivative along u: the difference less g'u."""
-        start = self.eps ** (1 / 3) * scale
-        quick = [_RATIO * start, start]
-        d, error = self._settled_value(u, quick)
-        tolerance = _SAFETY * error + floor
-        if abs(d) <= tolerance and error <= math.sqrt(self.eps) * size:
-            return d, tolerance
-        d, error = self._settled_value(u, _ladder(scale, self.eps))
-        return d, _SAFETY * error + floor
-
-    def _settled_value(self, u: Array, steps: list[float]) -> tuple[float, float]:
-        xp = namespace(self.x)
-        defects = []
-        for h in steps:
-            up, down = self.x + h * u, self.x - h * u
-            # The rounding of x + hu is in the displacement, and so in both sides.
-            expected = to_float(xp.vecdot(self.gradient, up - down))
-            change = self.problem.value(up) - self.problem.value(down)
-            defects.append((change - expected) / (2.0 * h))
-        rounding = [self.noise / h for h in steps]
-        d, error = _settled(np.array(defects)[:, None], np.array(rounding)[:, None])
-        return float(d[0]), float(error[0])
-
-    def product_defect(self, v: Array, product: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Entry by entry, the difference of gradients along v less the product, and its error."""
-        noise = _SAFETY * max(float(np.max(self.shaken)), self.eps * self.size) + _tiny(self.eps)
-        defects, rounding = [], []
-        for h in _ladder(self.scale, self.eps):
-            pair = [self.problem.gradient(self.x + s * h * v) for s in (1.0, -1.0)]
-            up, down = (to_host(g).astype(np.float64) for g in pair)
-            defects.append((up - down) / (2.0 * h) - product)
-            rounding.append(np.full(self.n, noise / h))
-        return _settled(np.array(defects), np.array(rounding))
-
-
-def _noise_of(values: np.ndarray) -> float:
-    """The standard deviation of independent errors in equidistant values of a smooth function."""
-    estimates = [
-        float(np.max(np.abs(np.diff(values, order)))) / math.sqrt(math.comb(2 * order, order))
-        for order in range(4, 8)
-    ]
-    return min((e for e in estimates if math.isfinite(e)), default=0.0)
-
-
-def _tiny(unit: float) -> float:
-    """The smallest positive number of the dtype with that eps."""
-    return 2.0**-149 if unit > 2.0**-30 else 2.0**-1074
-
-
-def _ladder(scale: float, unit: float) -> list[float]:
-    """Steps from a quarter of the scale down to where a step is nearly rounded away."""
-    levels = int(math.log(unit**0.9) / -math.log(_RATIO)) + 1
-    return [0.25 * scale / _RATIO**j for j in range(levels)]
-
-
-def _settled(q: np.ndarray, rounding: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The difference of least error that no smaller step contradicts, column by column.
-
-    Parameters
-    ----------
-    q : array, shape (levels, m)
-        Differences, the steps falling.
-    rounding : array, shape (levels, m)
-        Their rounding errors.
-
-    Returns
-    -------
-    tuple of array, shape (m,)
-        Differences and their errors; the error is infinite where there is none.
-    """
-    error = np.abs(np.diff(q, axis=0)) + rounding[1:]
-    error[~np.isfinite(error)] = np.inf
-    # What could not be taken contradicts nothing.
-    r = np.where(np.isfinite(error), rounding[1:], np.inf)
-    q = np.where(np.isfinite(error), q[1:], 0.0)
-    best, bound = np.zeros(q.shape[1]), np.full(q.shape[1], np.inf)
-    for column in range(q.shape[1]):
-        first, e, d = 0, error[:, column], q[:, column]
-        while first < len(e):
-            k = first + int(np.argmin(e[first:]))
-            later = slice(k + 1, len(e))
-            # Their truncation is less than that of d[k], so only rounding can part them.
-            if not np.any(np.abs(d[later] - d[k]) > _SAFETY * (r[later, column] + e[k])):
-                best[column], bound[column] = d[k], e[k]
-                break
-            first = k + 1
-    return best, bound
-
-
-# ---------------------------------------------------------------- verdicts
-
-
-def _check_gradient(probe: _Probe) -> DerivativeCheck:
+def _check_gradient(probe: Probe) -> DerivativeCheck:
     if probe.n > _MOST_ENTRIES:
         return _check_directions(probe)
     typical = float(np.sqrt(np.mean((probe.g / (probe.size or 1.0)) ** 2))) * probe.size
@@ -348,12 +182,12 @@ def _check_gradient(probe: _Probe) -> DerivativeCheck:
     return _entry_verdict(probe, *worst)
 
 
-def _entry_floor(probe: _Probe, i: int) -> float:
+def _entry_floor(probe: Probe, i: int) -> float:
     """What the rounding of the gradient itself may do to entry i."""
-    return _SAFETY * float(probe.shaken[i]) + 8.0 * probe.eps * probe.size
+    return SAFETY * float(probe.shaken[i]) + 8.0 * probe.eps * probe.size
 
 
-def _entry_verdict(probe: _Probe, i: int, d: float, tolerance: float) -> DerivativeCheck:
+def _entry_verdict(probe: Probe, i: int, d: float, tolerance: float) -> DerivativeCheck:
     unit = probe.size or 1.0
     computed = float(probe.g[i])
     ok = abs(d) <= tolerance
@@ -371,7 +205,7 @@ def _entry_verdict(probe: _Probe, i: int, d: float, tolerance: float) -> Derivat
     return DerivativeCheck(ok, message, abs(d) / unit, tolerance / unit, i, computed, computed + d)
 
 
-def _check_directions(probe: _Probe) -> DerivativeCheck:
+def _check_directions(probe: Probe) -> DerivativeCheck:
     """Random directions in place of the entries, where those are too many."""
     rng = np.random.default_rng(probe.n)
     unit = probe.size or 1.0
@@ -394,12 +228,12 @@ def _check_directions(probe: _Probe) -> DerivativeCheck:
     return DerivativeCheck(True, message, abs(d) / unit, tolerance / unit, None, slope, slope + d)
 
 
-def _direction_floor(probe: _Probe) -> float:
+def _direction_floor(probe: Probe) -> float:
     size = math.sqrt(probe.n) * probe.size
-    return _SAFETY * float(np.sum(probe.shaken)) + 8.0 * probe.eps * math.sqrt(probe.n) * size
+    return SAFETY * float(np.sum(probe.shaken)) + 8.0 * probe.eps * math.sqrt(probe.n) * size
 
 
-def _located(probe: _Probe, u: Array, d: float, tolerance: float) -> DerivativeCheck:
+def _located(probe: Probe, u: Array, d: float, tolerance: float) -> DerivativeCheck:
     """A wrong entry found by bisection; the direction alone where no single one is wrong."""
     low, high, floor = 0, probe.n, _direction_floor(probe)
     while high - low > 1:
@@ -424,7 +258,7 @@ def _located(probe: _Probe, u: Array, d: float, tolerance: float) -> DerivativeC
     return DerivativeCheck(False, message, abs(d) / unit, tolerance / unit, None, slope, slope + d)
 
 
-def _check_products(probe: _Probe, A: Any, rng: np.random.Generator) -> CurvatureCheck:
+def _check_products(probe: Probe, A: Any, rng: np.random.Generator) -> CurvatureCheck:
     """The Hessian: symmetry, and two products against differences of gradients."""
     shape = _check_shape(A, probe, rng, semidefinite=False)
     own = A.symmetry_tolerance or 0.0
@@ -433,9 +267,8 @@ def _check_products(probe: _Probe, A: Any, rng: np.random.Generator) -> Curvatur
         v = standard_normal(probe.n, probe.x, rng)
         product = to_host(A.matvec(v)).astype(np.float64)
         size = float(np.max(np.abs(product))) or 1.0
-        d, error = probe.product_defect(v, product)
         floor = (own + 8.0 * probe.eps * math.sqrt(probe.n)) * size
-        tolerance = _SAFETY * error + floor
+        d, tolerance = probe.product_defect(v, product, floor)
         badness = np.where(np.isfinite(product), np.abs(d) / tolerance, np.inf)
         i = int(np.argmax(badness))
         if badness[i] > ratio:
@@ -454,7 +287,7 @@ def _check_products(probe: _Probe, A: Any, rng: np.random.Generator) -> Curvatur
 
 
 def _check_shape(
-    A: Any, probe: _Probe, rng: np.random.Generator, *, semidefinite: bool
+    A: Any, probe: Probe, rng: np.random.Generator, *, semidefinite: bool
 ) -> CurvatureCheck:
     """Symmetry, and the sign of the quadratic form, on two random vectors."""
     u, v = (standard_normal(probe.n, probe.x, rng) for _ in range(2))

@@ -19,22 +19,25 @@ the decreases have a finite sum.
 steps is :math:`\epsilon^{-2+\tau}` with :math:`p = 1/(2 - \tau)`; at :math:`\tau = 0` the
 range of the function grows like :math:`\log(K)/2`. In :math:`t = (x - x_k)/s_k` the
 polynomial is :math:`g_k^2` times one with data of order one, so its second derivative is
-bounded for all K: the gradient is Lipschitz continuous.
+bounded for all K: the gradient is Lipschitz continuous. For large k the slope is
+:math:`|g_k|(q(t) - 1)` with :math:`q = t(1 - t)(1 - 2t + 15t(1 - t))`, which stays below 0, and
+the constant tends to :math:`\max |q'| = 2.949`.
 
 **Newton's method** makes the same steps, as does a trust-region method whose radius is
 never below 1. But over an interval of length :math:`s_k \to 0` the curvature leaves 1 and
 returns, so that the third derivative grows like :math:`1/s_k`. A second variable mends that,
 on the path: let its slopes and curvatures be :math:`-(k+1)^{-2}` and :math:`(k+1)^{-2}`, so
 that each Newton step is 1 in it. The steps of the plane are then longer than 1, and on the
-segments between the iterates the Hessian is Lipschitz continuous with a constant that does
-not depend on K.
+segments between the iterates the Hessian is Lipschitz continuous with a constant of at most
+:math:`\max |q''| = 36`, whatever K.
 
 **Cubic regularisation.** Let the curvature be 0. The model :math:`g_k s + \sigma |s|^3/3`
 is least at :math:`s_k = \sqrt{|g_k|/\sigma}` and decreases by :math:`\tfrac23 |g_k| s_k`,
 which is proportional to :math:`(k+1)^{-3p/2}`. The sum is finite for every p > 2/3, so
 :math:`p = 1/(3/2 - \tau)` and :math:`\epsilon^{-3/2+\tau}` steps. The polynomial is
 :math:`|g_k| s_k = \sigma s_k^3` times one with data of order one, so its third derivative is
-bounded for all K: the Hessian is Lipschitz continuous.
+bounded for all K: the Hessian is Lipschitz continuous. For large k the slope is
+:math:`|g_k|(10t^2(1 - t)^2 - 1)`, and the constant tends to :math:`20\sigma`.
 
 **The ends.** After step K the slope is 0, a minimum of value 0, and beyond the first and
 the last iterate the function is its Taylor polynomial of second order, which has no other
@@ -177,7 +180,7 @@ class _Slow(Problem):
             raise ArgumentError(
                 f"epsilon={epsilon:g} is below the last slope {last:g}; take more iterations"
             )
-        k = max(math.ceil(epsilon ** (-1.0 / self._decay)) - 2, 0)
+        k = max(math.ceil(float(epsilon ** (-1.0 / self._decay))) - 2, 0)
         while (k + 1.0) ** -self._decay > epsilon:
             k += 1
         return k

@@ -33,7 +33,8 @@ class Jet:
     Notes
     -----
     An operation costs O(k^2 E), or O(k E) without second derivatives. Numbers and arrays
-    of shape (E,) take part as constants. Exponents are numbers.
+    of shape (E,) take part as constants. Exponents are numbers. The value is that of the
+    same formula applied to arrays, to the last bit.
     """
 
     # NumPy arrays then leave `array * jet` to this class.
@@ -95,18 +96,24 @@ class Jet:
 
     def __truediv__(self, other: Any) -> Jet:
         """The quotient by a jet or a constant."""
-        quotient: Jet = self * (other.reciprocal() if isinstance(other, Jet) else 1.0 / other)
-        return quotient
+        if not isinstance(other, Jet):
+            hessian = None if self.hessian is None else self.hessian / other
+            return Jet(self.value / other, self.gradient / other, hessian)
+        # By differentiating q v = u: the value is then the rounded quotient, as for arrays.
+        u, v = self, other
+        q = u.value / v.value
+        gradient = (u.gradient - q * v.gradient) / v.value
+        hessian = None
+        if u.hessian is not None and v.hessian is not None:
+            cross = gradient[:, None] * v.gradient[None, :]
+            cross = cross + np.swapaxes(cross, 0, 1)
+            hessian = (u.hessian - q * v.hessian - cross) / v.value
+        return Jet(q, gradient, hessian)
 
     def __rtruediv__(self, other: Any) -> Jet:
         """A constant divided by the jet."""
-        quotient: Jet = other * self.reciprocal()
-        return quotient
-
-    def reciprocal(self) -> Jet:
-        """1 / u."""
-        r = 1.0 / self.value
-        return self.compose(r, -r * r, 2.0 * r * r * r)
+        q, u = other / self.value, self.value
+        return self.compose(q, -q / u, 2.0 * q / (u * u))
 
     def __pow__(self, p: int | float) -> Jet:
         """u to the power of a number."""

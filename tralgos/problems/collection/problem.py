@@ -41,7 +41,8 @@ class CollectionProblem(Problem):
     with :class:`~tralgos.errors.ArrayTypeError`. The Hessian is a dense symmetric matrix
     for n <= 100, a CSR matrix where the Hessian is sparse, and otherwise a symmetric
     operator whose product costs as much as the Hessian has elements. It is made anew at
-    each point, in one pass over the elements.
+    each point, in one pass over the elements. Overflow is passed on as infinity or NaN,
+    without a warning.
     """
 
     has_hessian = True
@@ -76,16 +77,29 @@ class CollectionProblem(Problem):
         return x
 
     def _value(self, x: Array) -> Any:
-        return self.function.value(x)
+        with _silence():
+            return self.function.value(x)
 
     def _gradient(self, x: Array) -> Array:
-        return self.function.gradient(x)
+        with _silence():
+            return self.function.gradient(x)
+
+    def _value_and_gradient(self, x: Array) -> tuple[Any, Array]:
+        with _silence():
+            return self.function.value_and_gradient(x)
 
     def _hessian(self, x: Array) -> Any:
-        return self.function.hessian(x)
+        with _silence():
+            return self.function.hessian(x)
 
     def _gauss_newton(self, x: Array) -> Any:
-        return self.function.gauss_newton(x)
+        with _silence():
+            return self.function.gauss_newton(x)
+
+
+def _silence() -> np.errstate:
+    """Where overflow is not worth a warning: the infinity or NaN arrives and says it all."""
+    return np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore")
 
 
 @dataclass(frozen=True)

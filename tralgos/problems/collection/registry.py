@@ -50,7 +50,7 @@ def problem(name: str, n: int | None = None) -> CollectionProblem:
     ------
     ArgumentError
         If there is no problem of that name, or it is not defined for n variables; the
-        message says for which number near n it is.
+        message names a number for which it is.
 
     Examples
     --------
@@ -66,9 +66,7 @@ def problem(name: str, n: int | None = None) -> CollectionProblem:
     n = positive_integer(n, "n")
     fitting = entry.fit(n)
     if fitting != n:
-        raise ArgumentError(
-            f"{name} is not defined for n={n} variables; the nearest number is {fitting}"
-        )
+        raise ArgumentError(f"{name} is not defined for n={n} variables; it is for {fitting}")
     return entry.build(n)
 
 

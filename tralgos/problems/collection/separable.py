@@ -123,8 +123,8 @@ class Separable:
     def value(self, x: np.ndarray) -> Any:
         """f(x), a NumPy scalar."""
         y = self._components(x)
-        total = sum((np.sum(e.value(y)) for e in self.terms), start=x.dtype.type(0.0))
-        return total + sum(np.sum(e.value(y) ** 2) for e in self.residuals)
+        values = [e.value(y) for e in self.terms] + [e.value(y) ** 2 for e in self.residuals]
+        return sum((np.sum(v) for v in values), start=x.dtype.type(0.0))
 
     def residual_values(self, x: np.ndarray) -> np.ndarray:
         """The residuals r(x), one after the other, shape (m,)."""
@@ -133,14 +133,19 @@ class Separable:
 
     def gradient(self, x: np.ndarray) -> np.ndarray:
         """The gradient, shape (n,)."""
-        y = self._components(x)
-        outer = self._outer_pattern.gradient([jet.gradient for jet in self._outer(y, False)])
+        return self.value_and_gradient(x)[1]
+
+    def value_and_gradient(self, x: np.ndarray) -> tuple[Any, np.ndarray]:
+        """Both at once: the value is a part of the jets."""
+        jets = self._outer(self._components(x), False)
+        value = sum((np.sum(jet.value) for jet in jets), start=x.dtype.type(0.0))
+        outer = self._outer_pattern.gradient([jet.gradient for jet in jets])
         if not self.sums:
-            return outer
+            return value, outer
         weights = outer[self.n :]
-        jets = [e.jet(x, False) for e in self.inner]
-        pulled = [jet.gradient * weights[e.into] for jet, e in zip(jets, self.inner, strict=True)]
-        return outer[: self.n] + self._inner_pattern.gradient(pulled)
+        inside = [e.jet(x, False) for e in self.inner]
+        pulled = [jet.gradient * weights[e.into] for jet, e in zip(inside, self.inner, strict=True)]
+        return value, outer[: self.n] + self._inner_pattern.gradient(pulled)
 
     def hessian(self, x: np.ndarray) -> Any:
         """The Hessian: a dense or sparse matrix, or an operator (see :meth:`_assemble`)."""
@@ -221,8 +226,6 @@ class Pattern:
 
     def gradient(self, gradients: Sequence[np.ndarray]) -> np.ndarray:
         """The sum of element gradients, given as (k, E) each; shape (size,)."""
-        if not gradients:
-            return np.zeros(self.size)
         flat = np.concatenate([g.ravel() for g in gradients])
         total: np.ndarray = self._gather @ flat
         return total
@@ -236,7 +239,9 @@ class Pattern:
         flat = np.concatenate(pairs) if pairs else np.zeros(0)
         spread, mirror, columns, starts = self._places
         sums = spread[:, spread.shape[1] - flat.shape[0] :] @ flat
-        return csr_array((sums[mirror], columns, starts), shape=(self.size, self.size))
+        # Copies, since in-place methods of a matrix (eliminate_zeros) change its index arrays.
+        parts = (sums[mirror], columns.copy(), starts.copy())
+        return csr_array(parts, shape=(self.size, self.size))
 
     @cached_property
     def _gather(self) -> csr_array:
