@@ -29,7 +29,9 @@ from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from tralgos.errors import ArgumentError, ArrayTypeError, NonFiniteError, ShapeError
 from tralgos.methods import Ending, TrustRegion
+from tralgos.methods.gradient_descent import GradientDescent
 from tralgos.methods.scipy_bridge import minimize_for_scipy
+from tralgos.methods.scipy_functions import UserFunctions
 from tralgos.operators import DenseOperator
 
 START = np.array([-1.2, 1.0])
@@ -126,20 +128,17 @@ def test_without_jac_central_differences_are_counted(jac: Any) -> None:
     assert result.nfev >= 4 * result.njev
 
 
-@given(st.integers(-100, 100), st.floats(0.1, 10.0))
-def test_differences_are_true_to_the_cube_root_squared(shift: int, scale: float) -> None:
-    """The error of a central difference, eps^(2/3), and no forward one, eps^(1/2)."""
-    x0 = np.array([shift + 0.5, 0.25])
-    result = solve(
-        lambda x: scale * float(np.sum(np.cos(x))),
-        x0,
-        hess=lambda x: -scale * np.diag(np.cos(x)),
-        options={"maxiter": 1, "gtol": 0.0},
-        callback=lambda intermediate_result: None,
-        method=TrustRegion(second_order=False),
+@given(st.floats(-3.0, 3.0), st.sampled_from([1.0, 1e6, 1e-150, 1e150]), st.booleans())
+def test_central_differences_are_as_good_as_they_can_be(c: float, scale: float, far: bool) -> None:
+    """Within eps^(2/3), at any scale of f, and at x = 1e8 too."""
+    unit = 1e8 if far else 1.0
+    x = unit * np.array([c, 1.0])
+    functions = UserFunctions(
+        lambda y: scale * float(np.sum(np.cos(y / unit))), (), None, None, None
     )
-    size = max(1.0, float(np.max(np.abs(result.x))))
-    np.testing.assert_allclose(result.jac, -scale * np.sin(result.x), atol=2e-9 * scale * size**2)
+    exact = -scale / unit * np.sin(x / unit)
+    np.testing.assert_allclose(functions.gradient(x), exact, rtol=0, atol=4e-10 * scale / unit)
+    assert functions.nfev == 4
 
 
 @pytest.mark.parametrize(
@@ -147,7 +146,7 @@ def test_differences_are_true_to_the_cube_root_squared(shift: int, scale: float)
     [
         (TrustRegion(hessian="finite-difference"), {}),
         (TrustRegion(), {"hess": "2-point"}),
-        (TrustRegion(hessian="finite-difference", second_order=True), {"hess": None}),
+        (GradientDescent(second_order=True), {}),
     ],
 )
 def test_differences_of_differences_are_refused(method: TrustRegion, rest: dict[str, Any]) -> None:
@@ -203,6 +202,21 @@ def test_hess_by_differences_of_jac(hess: str) -> None:
     assert result.njev <= result.nit + 1 + products + 1
 
 
+@pytest.mark.parametrize(("hess", "error"), [("2-point", 1e-6), ("3-point", 1e-9), ("cs", 1e-15)])
+def test_schemes_are_those_asked_for(hess: str, error: float) -> None:
+    """And start from the gradient at their own point, whichever was the last."""
+    functions = UserFunctions(rosen, (), rosen_der, hess, None)
+    x, v = np.array([-1.2, 1.0, 0.3]), 1e200 * np.array([1.0, -2.0, 0.5])
+    for last in (x, x + 1.0):
+        functions.gradient(last)
+        product = functions.hessian(x) @ v
+        exact = rosen_hess(x) @ v
+        defect = np.linalg.norm(product / 1e200 - exact / 1e200) / np.linalg.norm(exact / 1e200)
+        assert defect <= error
+        assert defect >= 1e-3 * error or hess == "cs"
+    np.testing.assert_array_equal(functions.hessian(x) @ (0.0 * v), 0.0)
+
+
 @given(st.lists(st.floats(-3.0, 3.0), min_size=2, max_size=4))
 def test_complex_step_is_exact_to_rounding(start: list[float]) -> None:
     """The Hessian of the first model: its run is the one with hessp."""
@@ -233,6 +247,7 @@ def test_hess_before_hessp_before_differences() -> None:
     result = solve(jac=jac, hess="2-point", hessp=hessp)
     assert result.nhev == hessp.number > 0
     assert jac.number == result.njev <= result.nit + 1
+    assert solve(jac=rosen_der, hess=BFGS(), hessp=hessp).success
 
 
 @pytest.mark.parametrize("strategy", [BFGS(), SR1()])
@@ -359,6 +374,7 @@ def test_return_all_keeps_every_iterate() -> None:
     assert len(result.allvecs) == result.nit + 1
     np.testing.assert_array_equal(result.allvecs, [START, *seen])
     np.testing.assert_array_equal(result.allvecs[-1], result.x)
+    assert not any(np.shares_memory(x, result.x) for x in result.allvecs)
     assert "allvecs" not in solve(**FULL)
 
 
@@ -519,6 +535,19 @@ def test_users_may_write_into_x_and_keep_one_buffer() -> None:
     np.testing.assert_array_equal(start, [-1.2, 1.0, 0.5, 2.0])
 
 
+def test_nothing_returned_aliases_a_buffer_of_the_user() -> None:
+    sparse, out = scipy.sparse.csr_array(np.eye(2)), np.ones(2)
+    functions = UserFunctions(rosen, (), lambda x: out, lambda x: sparse, None)
+    assert not np.shares_memory(functions.gradient(START), out)
+    assert not np.shares_memory(functions.hessian(START).data, sparse.data)
+
+    wide = np.ones((2, 3))
+    operator = LinearOperator((2, 2), matvec=lambda v: out, matmat=lambda V: wide, dtype=float)
+    wrapped = UserFunctions(rosen, (), None, lambda x: operator, None).hessian(START)
+    assert not np.shares_memory(wrapped @ START, out)
+    assert not np.shares_memory(wrapped @ np.ones((2, 3)), wide)
+
+
 def test_callbacks_may_write_into_what_they_get() -> None:
     def whole(intermediate_result: OptimizeResult) -> None:
         intermediate_result.x[:] = np.nan
@@ -546,12 +575,21 @@ def test_lists_and_integers_are_converted_as_in_scipy() -> None:
             assert result.x.dtype == np.float64
             np.testing.assert_allclose(result.x, 0.0, atol=1e-8)
     assert isinstance(solve(lambda x: np.array([x @ x]), **lists).fun, float)
+    single = solve(
+        lambda x: float(np.abs(x - 1).sum()) + float(((x - 1) ** 2).sum()),
+        np.float32([3, 4]),
+        jac=lambda x: np.array([1, 1]),
+        hess=lambda x: np.array([[2, 0], [0, 2]]),
+        options={"maxiter": 1},
+    )
+    assert single.jac.dtype == np.float32
 
 
 def test_one_variable_needs_no_vectors() -> None:
     result = solve(
         lambda x: np.cosh(x - 1.0), 5, jac=lambda x: float(np.sinh(x - 1.0)[0]), hess=np.cosh
     )
+    assert METHOD(lambda x: x @ x, 5, jac=lambda x: 2 * x, hess=lambda x: 2).x.shape == (1,)
     assert result.x.shape == (1,)
     assert result.x[0] == pytest.approx(1.0, abs=1e-5)
 

@@ -172,6 +172,15 @@ def test_jets_against_mpmath(name: str, size: float, sign: float, b: float) -> N
     assert jet.hessian[0, 1, 0] == jet.hessian[1, 0, 0]
 
 
+def test_powers_at_zero() -> None:
+    """A derivative that vanishes identically is zero there, not 0 times infinity."""
+    (u,) = jets.seed(np.zeros((1, 1)), True)
+    expected = {0: (1, 0, 0), 1: (0, 1, 0), 2: (0, 0, 2), 3: (0, 0, 0)}
+    for p, derivatives in expected.items():
+        jet = u**p
+        assert (jet.value[0], jet.gradient[0, 0], jet.hessian[0, 0, 0]) == derivatives
+
+
 @pytest.mark.parametrize(
     ("x", "y", "turns"),
     [(1, 0, 0.0), (0, 1, 0.25), (-1, 0, 0.5), (-1, -1, 0.625), (0, -1, -0.25), (1, -1, -0.125)],
@@ -581,8 +590,6 @@ def descended(problem: CollectionProblem) -> float:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_known_minima_are_reached(name: str) -> None:
-    if name == "cosine":
-        pytest.skip("its minimisers lie at the end of a flat valley")
     problem = near(name, 10)
     value = descended(problem)
     if problem.optimal_value is None:
@@ -615,6 +622,24 @@ def test_minima_of_the_papers_table(name: str, n: int) -> None:
 @pytest.mark.parametrize(("name", "n"), sorted(CUTEST))
 def test_minima_printed_in_cutest(name: str, n: int) -> None:
     assert descended(collection.problem(name, n)) == pytest.approx(CUTEST[name, n], rel=5e-5)
+
+
+@pytest.mark.parametrize(
+    "name", ["arwhead", "liarwhd", "woods", "dixmaanc", "trigonometric", "broyden-banded"]
+)
+def test_newton_cg_reaches_the_minimum_of_a_thousand_variables(name: str) -> None:
+    """By products alone."""
+    problem = near(name, 1000)
+    result = minimize(
+        problem.value,
+        problem.start,
+        jac=problem.gradient,
+        hessp=lambda x, v: problem.hessian(x) @ v,
+        method="trust-ncg",
+        options={"gtol": 1e-7},
+    )
+    best = problem.optimal_value
+    assert result.fun == pytest.approx(best, rel=1e-10, abs=1e-4)
 
 
 def test_chebyquad_of_ten_nodes_goes_below_the_table() -> None:
@@ -741,6 +766,13 @@ def test_overflow_is_passed_on_in_silence() -> None:
     assert not np.isfinite(gradient[0])
     assert not np.isfinite(problem.hessian(x).array[0, 0])
     assert not np.isfinite(problem.gauss_newton(x).array[0, 0])
+
+
+@pytest.mark.parametrize("name", ["curly10", "broyden-banded"])
+def test_narrow_sums_make_a_sparse_hessian(name: str) -> None:
+    """Which a factorisation can be made of, unlike an operator."""
+    problem = collection.problem(name, 300)
+    assert isinstance(problem.hessian(problem.start), SparseOperator)
 
 
 def test_hessians_are_dense_up_to_a_hundred_variables() -> None:

@@ -148,7 +148,9 @@ def test_one_wrong_entry_is_named(seed: int, n: int, exponent: int) -> None:
     assert "The gradient of suspect is wrong" in check.message
     assert check.gradient_expected == pytest.approx(p.gradient(x)[i], rel=1e-7)
     assert check.gradient_computed == pytest.approx(p.gradient(x)[i] * (1.0 + 10.0**exponent))
-    assert check.gradient_error == pytest.approx(10.0**exponent, rel=0.2)
+    largest = np.abs(p.gradient(x)).max() * (1.0 + 10.0**exponent)
+    off = abs(check.gradient_computed - check.gradient_expected)
+    assert check.gradient_error == pytest.approx(off / largest)
 
 
 @pytest.mark.parametrize("i", [0, 2, 4])
@@ -164,8 +166,8 @@ def test_one_wrong_entry_is_named_in_single_precision(i: int) -> None:
 def test_a_constant_widens_the_tolerance_and_the_check_says_so() -> None:
     x = np.random.default_rng(1).standard_normal(6)
     plain, drowned = (quadratic(6, 1, shift=s).check_derivatives(x) for s in (0.0, 1e8))
-    assert plain.gradient_tolerance < 1e-10
-    assert 1e-9 < drowned.gradient_tolerance < 1e-4
+    assert plain.gradient_tolerance < 1e-8
+    assert 10.0 * plain.gradient_tolerance < drowned.gradient_tolerance < 1e-4
     assert not with_wrong_entry(quadratic(6, 1, shift=1e8), 0, 2.0).check_derivatives(x).ok
 
 
@@ -195,7 +197,9 @@ def test_a_value_that_is_no_number_is_an_error() -> None:
 def test_a_function_that_hardly_leaves_its_domain_is_compared() -> None:
     # At 1e-6 from the end of the domain every usual step leaves it.
     p = FunctionProblem(
-        lambda x: -np.log(1.0 - x[0]), lambda x: 1.0 / (1.0 - x), hessp=lambda x, v: v / (1 - x) ** 2
+        lambda x: -np.log(1.0 - x[0]),
+        lambda x: 1.0 / (1.0 - x),
+        hessp=lambda x, v: v / (1 - x) ** 2,
     )
     x = np.array([1.0 - 1e-6])
     check = p.check_derivatives(x)

@@ -14,6 +14,7 @@ from tralgos.methods.first_order import HeavyBall, ImplicitRegion, Nesterov
 from tralgos.methods.gradient_descent import GradientDescent
 from tralgos.methods.hybrid import Hybrid
 from tralgos.methods.minimize import minimize
+from tralgos.methods.monitor import EquivalenceMonitor
 from tralgos.methods.schedules import PowerDecay
 from tralgos.methods.stochastic import StochasticTrustRegion
 from tralgos.methods.trace import Trace, TraceRow
@@ -25,6 +26,7 @@ __all__ = [
     "BatchBounds",
     "CubicRegularization",
     "Ending",
+    "EquivalenceMonitor",
     "GradientDescent",
     "HeavyBall",
     "Hybrid",

@@ -125,6 +125,10 @@ class Adam(AdaptiveGradient):
 
     A_k = (1 - beta2) / (1 - beta2^k) sum_i beta2^(k-i) g_i g_i' + epsilon I.
 
+    Over a window d_k remembers gradients that A_k has forgotten. What they leave of d_k outside
+    the span of the window is divided by sqrt(epsilon) alone: keep a window of several times
+    1 / (1 - beta1) gradients, or an epsilon of the size of the squared gradients.
+
     Parameters
     ----------
     beta1 : float

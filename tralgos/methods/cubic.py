@@ -61,9 +61,9 @@ class SigmaControl:
         """A larger sigma."""
         return trial.parameter / shrink_factor(trial.slope, rise, self.shrink, 0.5) ** 2
 
-    def accepted(self, trial: Trial) -> float:
+    def accepted(self, trial: Trial, *, overreached: bool) -> float:
         """The sigma of the next point."""
-        if trial.ratio >= self.eta2:
+        if trial.ratio >= self.eta2 and not overreached:
             return trial.parameter / self.grow
         return 2.0 * trial.parameter if trial.ratio < 0.25 else trial.parameter
 

@@ -32,7 +32,7 @@ __all__ = ["run"]
 
 #: Iterations allowed unless the caller says otherwise.
 _MAX_ITERATIONS = 10_000
-#: A value below minus this times the size of f at the start has no bottom.
+#: A value below minus this times the size of the first values has no bottom.
 _BOTTOMLESS = 1e50
 
 
@@ -172,7 +172,7 @@ class _Loop:
         tolerance = self._evaluator.gtol if state.ending is None else self._gtol
         if state.gradient_norm <= tolerance and self._confirmed(state):
             return self._at_tolerance(state)
-        if state.value == -math.inf or state.value < -_BOTTOMLESS * self._size_at_start():
+        if state.value < -_BOTTOMLESS * self._first_values():
             return Ending.UNBOUNDED
         if state.ending is not None:
             return state.ending
@@ -181,8 +181,10 @@ class _Loop:
         left = self._evaluator.matvecs_left
         return Ending.MAX_MATVEC if left is not None and left < 1 else None
 
-    def _size_at_start(self) -> float:
-        return max(abs(self._trace[0].value), 1e-100)
+    def _first_values(self) -> float:
+        """The size of f at the start and after the first trial; infinite before there is one."""
+        rows = self._trace[:2]
+        return max(abs(row.value) for row in rows) if len(rows) == 2 else math.inf
 
     def _confirmed(self, state: State) -> bool:
         """Whether the gradient of the whole function is small too, for a stochastic method."""
@@ -281,5 +283,4 @@ class _Loop:
             leftmost=None if leftmost is None else leftmost.value,
             leftmost_evidence=leftmost,
             trace=self._trace,
-            state=state,
         )

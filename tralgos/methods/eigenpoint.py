@@ -35,7 +35,8 @@ def eigenpoint_step(
     radius : float
         Positive.
     rng : numpy.random.Generator
-        Starts the Lanczos run of :func:`tralgos.curvature_bound`, and so settles the sign.
+        Starts the Lanczos run of :func:`tralgos.curvature_bound`, and draws the sign: both
+        are as good for the model, but f may fall one way only.
 
     Returns
     -------
@@ -55,4 +56,5 @@ def eigenpoint_step(
         return InnerStep(zero, 0.0, 0.0, 0.0, False, None, "no negative curvature")
     step = eigen_point(operator, zero, radius, norm=norm, direction=known.vector)
     decrease = -0.5 * known.value * radius * radius
+    step = step if rng.random() < 0.5 else -1.0 * step
     return InnerStep(step, radius, decrease, 0.0, True, None, "eigenpoint")

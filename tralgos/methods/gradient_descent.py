@@ -85,7 +85,8 @@ class GradientDescent(FirstOrder):
     there are values; at decreases that rounding hides, where acceptance is judged by
     gradients, one gradient and three more transfers a trial. A trial that is not finite
     is a rejection. Where no trial is left that changes x, the run ends: with
-    :attr:`Ending.ROUNDING` if f was level, else with :attr:`Ending.NO_DECREASE`.
+    :attr:`Ending.ROUNDING` if f was level there, else with :attr:`Ending.NO_DECREASE`. It
+    ends with the former too after 100 steps that rounding hides, without a smaller gradient.
     """
 
     rate: Rate | Literal["backtracking"] = "backtracking"
@@ -114,8 +115,9 @@ class GradientDescent(FirstOrder):
         if self.rate != "backtracking":
             return state
         given = {f.name: getattr(state, f.name) for f in fields(state)}
-        radius = EuclideanNorm().norm(x0) or 1.0
-        return GradientDescentState(**given, radius=radius, least_gradient=state.gradient_norm)
+        return GradientDescentState(
+            **given, radius=_first_radius(x0), least_gradient=state.gradient_norm
+        )
 
     def step(self, problem: Evaluator, state: State, rng: np.random.Generator) -> FirstOrderState:
         """One gradient, and one value a trial."""
@@ -165,8 +167,13 @@ class _Backtracking:
     def run(self) -> GradientDescentState:
         """The next state; the same point with an ending where no step can be taken."""
         state, radius = self._state, self._state.radius
+        fresh = False
         while True:
             trial = self._try(radius)
+            if trial is None and not (self._trials or fresh):
+                # The rate has collapsed on the way here; that need not hold any more.
+                radius, fresh = _first_radius(state.x), True
+                continue
             if trial is None:
                 return replace(state, records=self._records(None), ending=self._ending())
             self._trials.append(trial)
@@ -226,8 +233,9 @@ class _Backtracking:
         """Why no trial is left."""
         if not self._trials:
             return Ending.ROUNDING
-        rise = self._trials[-1].value - self._state.value
-        return Ending.ROUNDING if abs(rise) <= self._level else Ending.NO_DECREASE
+        last = self._trials[-1]
+        level = not math.isnan(last.ratio) and abs(last.value - self._state.value) <= self._level
+        return Ending.ROUNDING if level else Ending.NO_DECREASE
 
     def _records(self, taken: _Trial | None) -> tuple[StepRecord, ...]:
         """One a trial."""
@@ -240,6 +248,11 @@ class _Backtracking:
             )
             for trial in self._trials
         )
+
+
+def _first_radius(x: Array) -> float:
+    """The length of x, or 1 where it has none: one host transfer."""
+    return EuclideanNorm().norm(x) or 1.0
 
 
 def _moved(x: Array, other: Array) -> bool:

@@ -64,8 +64,7 @@ def minimize(
         (products), `nhvp_evidence` (those among them for second-order evidence),
         `backpropagations`; `trace` (a :class:`Trace`); `leftmost`, an upper estimate of the
         leftmost eigenvalue of the Hessian at `x`, and `leftmost_evidence`, what is known of
-        it with its probability of failure, both None where nobody looked; `state`, from which
-        :meth:`step` could go on.
+        it with its probability of failure, both None where nobody looked.
 
     Raises
     ------

@@ -133,13 +133,15 @@ class ModelBased(Method):
         records = search.records(problem.counts.nhvp - before)
         if taken is None:
             return replace(state, records=records, ending=search.ending)
-        return self._follow(problem, state, taken, search.hidden(taken), records)
+        parameter = control.accepted(taken, overreached=search.overreached)
+        return self._follow(problem, state, taken, parameter, search.hidden(taken), records)
 
     def _follow(
         self,
         problem: Evaluator,
         state: ModelState,
         taken: Trial,
+        parameter: float,
         hidden: bool,
         records: tuple[StepRecord, ...],
     ) -> State:
@@ -155,7 +157,7 @@ class ModelBased(Method):
             size,
             records,
             Ending.ROUNDING if stalled > _PATIENCE else None,
-            parameter=self._control().accepted(taken),
+            parameter=parameter,
             space=state.space.after(gradient),
             forcing=state.forcing.after(state.gradient_norm, taken, size),
             stalled=stalled,

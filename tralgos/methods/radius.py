@@ -96,14 +96,14 @@ class RadiusControl:
         factor = shrink_factor(trial.slope, rise, self.shrink, 0.5)
         return factor * min(trial.parameter, trial.step.norm)
 
-    def accepted(self, trial: Trial) -> float:
+    def accepted(self, trial: Trial, *, overreached: bool) -> float:
         """The radius of the next point."""
         radius, length = trial.parameter, trial.step.norm
         if self.name == "algorithm-1":
             radius = self.grow * radius
         elif self.name == "efficient-tr":
             radius = self.grow * radius if trial.ratio >= self.eta2 else radius
-        elif trial.ratio >= self.eta2 and trial.step.on_boundary:
+        elif trial.ratio >= self.eta2 and trial.step.on_boundary and not overreached:
             radius = max(radius, self.grow * length)
         elif trial.ratio < 0.25:
             radius = 0.5 * min(radius, length)

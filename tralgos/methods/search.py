@@ -82,8 +82,8 @@ class Control(Protocol):
     def rejected(self, trial: Trial, rise: float) -> float:
         """The parameter after a rejection; `rise` is f(x + s) - f(x)."""
 
-    def accepted(self, trial: Trial) -> float:
-        """The parameter after a step was taken."""
+    def accepted(self, trial: Trial, *, overreached: bool) -> float:
+        """The parameter after a step was taken; `overreached` if a bolder one has failed."""
 
     def radius_and_sigma(self, trial: Trial) -> tuple[float | None, float | None]:
         """The parameter, in the place that it has in the trace."""
@@ -105,6 +105,8 @@ class Search:
     ----------
     ending : Ending or None
         Why no step was taken.
+    overreached : bool
+        Whether a bolder parameter than the one that is taken has failed.
     """
 
     def __init__(
@@ -118,6 +120,7 @@ class Search:
         self._trials: list[Trial] = []
         self._taken: Trial | None = None
         self.ending: Ending | None = None
+        self.overreached = False
 
     def run(self, parameter: float) -> Trial | None:
         """The trial that is taken; None where rounding leaves no step."""
@@ -148,9 +151,9 @@ class Search:
             if parameter is None or step is None or step.norm <= 1.1 * trial.step.norm:
                 break
             longer = self._try(step, parameter)
-            if longer is None or not control.accepts(longer.ratio):
-                break
-            if not longer.value < trial.value:
+            better = longer is not None and control.accepts(longer.ratio)
+            if longer is None or not better or not longer.value < trial.value:
+                self.overreached = True
                 break
             trial = longer
         return trial

@@ -113,8 +113,11 @@ class StochasticTrustRegion(ModelBased):
     zero_gradient_below : float
         eps_g of line 4 of "adaptive-norms": where the gradient's Euclidean norm is at most
         this it is taken for zero, in the model and in the norm, and the step is the
-        eigenpoint: of length `radius` along a leftmost eigenvector, its sign left to chance.
-        0 leaves the line out, but for gradients that are zero.
+        eigenpoint: of length `radius` along a leftmost eigenvector, its sign drawn at random.
+        Of a quadratic, one of the two signs is rejected at every radius below
+        2 |g'v| / (|lambda_1| (1 - eta)), v the unit eigenvector: with g dropped from the model,
+        a smaller radius makes it no better. 0 leaves the line out, but for gradients that
+        are zero.
 
     Raises
     ------

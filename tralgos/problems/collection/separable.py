@@ -159,7 +159,7 @@ class Separable:
         return self._assemble(outer, self._inner_pattern.matrix(curved), self._jacobian(x, inside))
 
     def gauss_newton(self, x: np.ndarray) -> Any:
-        """2 J'J, with J the Jacobian of the residuals; in the form of :meth:`hessian`."""
+        """2 J'J, J the Jacobian of the residuals, if f has no other terms; as :meth:`hessian`."""
         y = self._components(x)
         blocks = []
         for e in self.residuals:
@@ -231,14 +231,10 @@ class Pattern:
         return total
 
     def matrix(self, hessians: Sequence[np.ndarray]) -> csr_array:
-        """The sum of element Hessians, given as (k, k, E) each; exactly symmetric.
-
-        The lists may be fewer than the pattern knows: they are then its last ones.
-        """
-        pairs = [h[np.triu_indices(h.shape[0])].ravel() for h in hessians]
-        flat = np.concatenate(pairs) if pairs else np.zeros(0)
+        """The sum of element Hessians, given as (k, k, E) each; exactly symmetric."""
+        flat = np.concatenate([h[np.triu_indices(h.shape[0])].ravel() for h in hessians])
         spread, mirror, columns, starts = self._places
-        sums = spread[:, spread.shape[1] - flat.shape[0] :] @ flat
+        sums = spread @ flat
         # Copies, since in-place methods of a matrix (eliminate_zeros) change its index arrays.
         parts = (sums[mirror], columns.copy(), starts.copy())
         return csr_array(parts, shape=(self.size, self.size))

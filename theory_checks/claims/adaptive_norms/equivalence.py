@@ -1,0 +1,173 @@
+"""Definition 1 as a predicate with its smallest constant."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+import tralgos
+from theory_checks.claim import (
+    Claim,
+    Condition,
+    Dropped,
+    Form,
+    Instance,
+    Margins,
+    Verdict,
+    fact,
+    in_roundings,
+)
+from theory_checks.claims.adaptive_norms.common import (
+    EXACT,
+    PAPER,
+    Matrix,
+    applied,
+    eigenpairs,
+    factored,
+    floats,
+    inner_product,
+    is_positive_definite,
+    quarters,
+)
+from theory_checks.precise import Real, as_fraction, exact, precise
+
+__all__ = ["claims"]
+
+#: How far beside the smallest constant the predicate is asked: far above fifty digits' error.
+_BESIDE = Fraction(1, 10**30)
+
+
+def _matrices(instance: Instance) -> list[Matrix]:
+    return [factored(entries) for entries in instance["factors"]]
+
+
+def _smallest(matrices: list[Matrix]) -> Real | None:
+    """max over t of max(lambda_max^{1/2}, lambda_min^{-1/2}); None where there is none."""
+    if not all(is_positive_definite(matrix) for matrix in matrices):
+        return None
+    context = precise()
+    spectra = [eigenpairs(matrix)[0] for matrix in matrices]
+    high, low = max(s[-1] for s in spectra), min(s[0] for s in spectra)
+    return max(context.sqrt(high), 1 / context.sqrt(low))
+
+
+def _shifted(matrix: Matrix, factor: Fraction, shift: Fraction) -> Matrix:
+    """factor M + shift I."""
+    return [
+        [factor * x + (shift if i == j else 0) for j, x in enumerate(row)]
+        for i, row in enumerate(matrix)
+    ]
+
+
+def _holds(matrices: list[Matrix], square: Fraction) -> bool:
+    """Whether (8) holds strictly with this mu^2: both differences are positive definite."""
+    return all(
+        is_positive_definite(_shifted(matrix, Fraction(-1), square))
+        and is_positive_definite(_shifted(matrix, square, Fraction(-1)))
+        for matrix in matrices
+    )
+
+
+def _margins(instance: Instance) -> Margins:
+    matrices = _matrices(instance)
+    mu = _smallest(matrices)
+    if mu is None:
+        return {"some mu serves": fact(False)}
+    square = as_fraction(mu) ** 2
+    w = exact(instance["vector"])
+    length = inner_product(w, w)
+    energies = [inner_product(w, applied(matrix, w)) for matrix in matrices]
+    slacks = [square * length - e for e in energies] + [square * e - length for e in energies]
+    mutual = min(square * square * b - a for a in energies for b in energies)
+    margins = {
+        "mu >= 1": in_roundings(square - 1, 1, EXACT),
+        "a larger mu serves": fact(_holds(matrices, square * (1 + _BESIDE))),
+        "a smaller mu does not": fact(not _holds(matrices, square * (1 - _BESIDE))),
+        "(8) for w": in_roundings(min(slacks), square * length, EXACT),
+        "each other, with mu^2": in_roundings(mutual, square * square * max(energies), EXACT),
+        "the norm's constants": min(_constants_margin(matrix) for matrix in matrices),
+    }
+    return margins
+
+
+def _constants_margin(matrix: Matrix) -> float:
+    """Norm.equivalence against the eigenvalues at fifty digits."""
+    spectrum = eigenpairs(matrix)[0]
+    lower, upper = tralgos.norms.MatrixNorm(floats(matrix)).equivalence()
+    # A small eigenvalue carries the rounding of the largest.
+    off = max(abs(lower * lower - spectrum[0]), abs(upper * upper - spectrum[-1]))
+    return in_roundings(-off, spectrum[-1])
+
+
+def _ratio(instance: Instance) -> float | None:
+    """How close w comes to the constant."""
+    matrices, w = _matrices(instance), exact(instance["vector"])
+    mu, length = _smallest(matrices), inner_product(w, w)
+    if mu is None or length == 0:
+        return None
+    shares = [inner_product(w, applied(matrix, w)) / length for matrix in matrices]
+    return float(max(precise().sqrt(float(max(x, 1 / x))) for x in shares) / mu)
+
+
+def _strategy() -> SearchStrategy[Instance]:
+    def of_dimension(n: int) -> SearchStrategy[Instance]:
+        entries = n * (n + 1) // 2
+        factor = st.lists(quarters(2.0), min_size=entries, max_size=entries)
+        return st.fixed_dictionaries(
+            {
+                "factors": st.lists(factor, min_size=1, max_size=3),
+                "vector": st.lists(quarters(), min_size=n, max_size=n),
+            }
+        )
+
+    return st.integers(1, 3).flatmap(of_dimension)
+
+
+def _definition_1() -> Claim:
+    definite = Condition(
+        "positive definite",
+        r"A_t \succ 0",
+        lambda i: all(is_positive_definite(matrix) for matrix in _matrices(i)),
+        Dropped(
+            ({"factors": [[0.0]], "vector": [1.0]}, {"factors": [[1.0, 1.0, 0.0]], "vector": [1.0, -1.0]}),
+            note="A kernel has the length zero: ||w|| <= mu 0 for no mu.",
+        ),
+    )  # fmt: skip
+    printed = Form(
+        "(8) holds with mu exactly if all eigenvalues of all A_t are between mu^-2 and mu^2; the "
+        "smallest such mu is at least 1, and with it the norms are equivalent to each other with "
+        "mu^2",
+        r"\mu^* = \sup_t \max(\lambda_{\max}(A_t)^{1/2}, \lambda_{\min}(A_t)^{-1/2}) \ge 1,\quad "
+        r"\|w\|_{A_s} \le \mu^{*2} \|w\|_{A_t}",
+        (definite,),
+        _strategy,
+        _margins,
+        edges=lambda: (
+            {"factors": [[1.0]], "vector": [1.0]},
+            {"factors": [[2.0, 0.0, 0.5]], "vector": [0.0, 1.0]},
+            {"factors": [[2.0], [0.25]], "vector": [1.0]},
+        ),
+        ratio=_ratio,
+        effort=30,
+    )
+    return Claim(
+        "adaptive-norms/definition-1",
+        "uniformly equivalent norms, and the smallest mu",
+        PAPER,
+        "Definition 1",
+        Verdict.HOLDS,
+        printed,
+        notes="Whether (8) holds is decided by the signs of exact pivots, a little beside the "
+        "constant. The definition compares each norm with the Euclidean one. That is the same as "
+        "comparing them with each other, up to mu: if that goes with nu, (8) goes with nu times "
+        "the constant of any one of them. It is not invariant under scaling: over all multiples "
+        "c A the smallest mu is the fourth root of the condition number.",
+        proof="(8) says that mu^2 I - A and A - I/mu^2 are positive semidefinite.",
+    )
+
+
+def claims() -> tuple[Claim, ...]:
+    """Return the claims of this module."""
+    return (_definition_1(),)
