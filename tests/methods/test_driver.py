@@ -231,14 +231,37 @@ def test_unbounded_below() -> None:
     assert not run.success
 
 
-def test_non_finite_hessian_ends_the_run() -> None:
+def test_non_finite_hessian_is_an_error_at_the_start_and_an_ending_later() -> None:
     inner = rosenbrock()
-    problem = FunctionProblem(
-        inner.value, inner.gradient, hessp=lambda x, v: v * np.nan, n=2, start=inner.start
-    )
+
+    def hessp(x: np.ndarray, v: np.ndarray) -> np.ndarray:
+        H = np.asarray(inner.hessian(x).array)
+        return v * np.nan if inner.value(x) < limit else H @ v
+
+    problem = FunctionProblem(inner.value, inner.gradient, hessp=hessp, n=2, start=inner.start)
+    limit = np.inf
+    with pytest.raises(NonFiniteError, match="after product"):
+        minimize(problem)
+    limit = 4.0
     run = minimize(problem)
     assert run.ending is Ending.NON_FINITE
     assert not run.success
+    assert run.fun < 4.0
+
+
+def test_norm_that_degenerates_ends_the_run() -> None:
+    """A full matrix in float32 whose epsilon drowns in later, larger gradients."""
+    problem = FunctionProblem(
+        lambda x: -1e4 * float(x @ x),
+        lambda x: -2e4 * x,
+        hess=lambda x: -2e4 * np.eye(2, dtype=x.dtype),
+    )
+    norm = tralgos.norms.AdagradNorm(epsilon=1e-3, kind="full")
+    x = np.array([1e-7, 2e-7], dtype=np.float32)
+    method = TrustRegion(norm=norm, norm_power=0.5, second_order=False)
+    run = minimize(problem, x, method, gtol=1e-12)
+    assert run.ending is Ending.NORM_LOST
+    assert run.nit > 0
 
 
 def test_x0_is_not_written_to() -> None:

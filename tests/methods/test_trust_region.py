@@ -77,7 +77,7 @@ def test_one_hessian_for_each_point() -> None:
 
 def test_rejections_reuse_the_space() -> None:
     """A first radius that is a thousand times too long: rejections cost no product."""
-    problem = collection.problem("extended-rosenbrock", 40)
+    problem = collection.problem("freuroth", 40)
     hidden = Hidden(problem)
     run = minimize(hidden, None, TrustRegion(radius=1e3, second_order=False), maxiter=1)
     trials = [row for row in run.trace if row.iteration == 1]

@@ -319,3 +319,14 @@ def test_one_seed_gives_one_result() -> None:
     p, x = Quadratic(np.diag([1.0, 2.0, 5.0])), np.array([1.0, 2.0, 3.0])
     assert p.check_derivatives(x, rng=3) == p.check_derivatives(x, rng=np.random.default_rng(3))
     assert p.check_derivatives(x) == p.check_derivatives(x)
+
+
+@pytest.mark.parametrize("i", range(4))
+def test_a_short_scale_hides_no_wrong_entry(i: int) -> None:
+    # Waves of length 6e-4: at the long steps the differences agree with each other, on nothing.
+    p = waves(1e4)
+    x = np.array([0.3, -1.0, 2.0, 0.5])
+    check = with_wrong_entry(p, i, 1.2).check_derivatives(x)
+    assert not check.ok
+    assert check.gradient_index == i
+    assert check.gradient_expected == pytest.approx(p.gradient(x)[i], rel=1e-3)

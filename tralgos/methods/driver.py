@@ -19,7 +19,13 @@ from tralgos.arguments import (
     positive_scalar,
 )
 from tralgos.arrays import Array, all_finite, eps, real_vector
-from tralgos.errors import ArgumentError, ArrayTypeError, NonFiniteError, ShapeError
+from tralgos.errors import (
+    ArgumentError,
+    ArrayTypeError,
+    NonFiniteError,
+    NotPositiveDefiniteError,
+    ShapeError,
+)
 from tralgos.methods.ending import Ending
 from tralgos.methods.evaluator import Budget, Counts, Evaluator, RunEnded
 from tralgos.methods.protocol import MethodProtocol, State, StepRecord
@@ -119,10 +125,12 @@ class _Loop:
             if self._state is None:
                 raise
             ending = Ending.INTERRUPTED
-        except NonFiniteError:
-            if self._state is None:
+        except (NonFiniteError, NotPositiveDefiniteError) as error:
+            # At the start it is the input that is wrong; later the run is not to be lost.
+            if self._iteration == 0:
                 raise
-            ending = Ending.NON_FINITE
+            lost = isinstance(error, NotPositiveDefiniteError)
+            ending = Ending.NORM_LOST if lost else Ending.NON_FINITE
         return self._result(ending)
 
     def _iterate(self, x: Array) -> Ending:

@@ -23,6 +23,7 @@ class Ending(IntEnum):
     UNBOUNDED = 10
     NON_FINITE = 11
     NO_DECREASE = 12
+    NORM_LOST = 13
 
     @property
     def success(self) -> bool:
@@ -58,5 +59,6 @@ _MESSAGES = {
     Ending.INTERRUPTED: "interrupted from the keyboard; this is the best point so far",
     Ending.UNBOUNDED: "the function seems to have no lower bound",
     Ending.NON_FINITE: "a derivative is NaN or infinite at the current point",
+    Ending.NORM_LOST: "the norm of the steps is not positive definite to rounding any more",
     Ending.NO_DECREASE: "no step was found that decreases the function",
 }

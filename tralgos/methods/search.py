@@ -26,6 +26,9 @@ from tralgos.methods.protocol import State, StepRecord
 
 __all__ = ["Control", "Search", "Trial"]
 
+#: Longer steps that are tried from one point: a function without a bottom has no last one.
+_BOLDER = 10
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -145,7 +148,9 @@ class Search:
         They cost a value each and no product.
         """
         control = self._control
-        while control.looks_ahead and trial.gradient is None:
+        for _ in range(_BOLDER if control.looks_ahead else 0):
+            if trial.gradient is not None:
+                break
             parameter = control.bolder(trial)
             step = None if parameter is None else control.again(self._solver, parameter)
             if parameter is None or step is None or step.norm <= 1.1 * trial.step.norm:

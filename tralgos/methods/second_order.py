@@ -201,7 +201,7 @@ def leave_saddle(
             trial = x + (sign * length) * v
             found = problem.value(trial)
             model = sign * slope * length + 0.5 * length * length * leftmost.value
-            if model < 0.0 and found <= value + 0.1 * model and math.isfinite(found):
+            if found < value and found <= value + 0.1 * model and math.isfinite(found):
                 return trial, found
         length *= 0.25
     return None

@@ -93,7 +93,8 @@ class StochasticTrustRegion(ModelBased):
     hessian_batch : int, "same", "assumption-1" or None
         Of the Hessian: a sample of its own, or that of the gradient.
     value_batch : int, "same" or None
-        Of the values in the ratio. "same": the sample of the gradient.
+        Of the values in the ratio. "same": the sample of the gradient, which knows nothing of
+        the other terms; the radius then tends to its bound, so choose `max_radius`.
     shared_sample : bool
         For an int `value_batch`: whether both values of a ratio are of one sample, so that
         what they share of its error cancels, or each of one of its own.
@@ -116,8 +117,7 @@ class StochasticTrustRegion(ModelBased):
         eigenpoint: of length `radius` along a leftmost eigenvector, its sign drawn at random.
         Of a quadratic, one of the two signs is rejected at every radius below
         2 |g'v| / (|lambda_1| (1 - eta)), v the unit eigenvector: with g dropped from the model,
-        a smaller radius makes it no better. 0 leaves the line out, but for gradients that
-        are zero.
+        a smaller radius makes it no better. 0 drops gradients that are zero alone.
 
     Raises
     ------

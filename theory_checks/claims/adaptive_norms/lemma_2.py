@@ -17,6 +17,7 @@ from theory_checks.claim import (
     Instance,
     Margins,
     Verdict,
+    fact,
     in_roundings,
 )
 from theory_checks.claims.adaptive_norms.common import (
@@ -65,6 +66,7 @@ def _margins(instance: Instance) -> Margins:
     bound, epsilon = real(instance["bound"]), real(instance["epsilon"])
     top = bound * bound + epsilon
     margins = {
+        "positive definite": fact(low > 0),
         "lambda_min >= epsilon": in_roundings(low - epsilon, abs(high) + abs(epsilon), EXACT),
         "lambda_max <= L^2 + epsilon": in_roundings(top - high, abs(top), EXACT),
     }
@@ -170,8 +172,8 @@ def _conditions() -> tuple[Condition, ...]:
             r"\epsilon > 0",
             lambda i: i["epsilon"] > 0,
             Dropped(
-                (_instance([[1.0]], 1.0, epsilon=-0.75), _instance([[2.0, 0.0]], 2.0, epsilon=-1.0)),
-                note="For epsilon = 0 zero gradients give A = 0; below it A is indefinite.",
+                (_instance([[0.0]], 1.0, epsilon=0.0), _instance([[1.0, 0.0]], 1.0, epsilon=0.0)),
+                note="Zero gradients, or too few of them, leave A singular.",
             ),
         ),
         Condition(
