@@ -163,8 +163,8 @@ def test_convex_quadratics(n: int, spread: float, seed: int, method: Any) -> Non
     run = minimize(dense_quadratic(H, g), np.zeros(n), method, gtol=1e-9)
     assert run.success
     best = -0.5 * g @ np.linalg.solve(H, g)
-    # ||g||^2 / (2 lambda_1) bounds the distance to the minimum.
-    assert run.fun - best <= 1e-18 / np.linalg.eigvalsh(H)[0] + 1e-12 * abs(best)
+    # ||g||^2 / (2 lambda_1) bounds the distance; the solve and H have relative errors eps cond.
+    assert run.fun - best <= 1e-18 * 10.0**spread + 1e-15 * 10.0**spread * abs(best)
 
 
 def test_superlinear_without_waste() -> None:

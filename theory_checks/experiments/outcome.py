@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -34,6 +35,7 @@ __all__ = [
 FORMAT = 1
 
 _RESOLUTION = 110  # dots per inch
+_COLOURS = 64
 
 _PACKAGES = ("numpy", "scipy", "matplotlib")
 
@@ -225,6 +227,17 @@ def write(document: Mapping[str, Any], stem: str, outcome: Outcome, folder: Path
     numbers.write_text(text + "\n", encoding="utf-8")
     files = [numbers]
     for name, canvas in outcome.pictures.items():
-        canvas.savefig(folder / name, dpi=_RESOLUTION)
+        _save(canvas, folder / name)
         files.append(folder / name)
     return files
+
+
+def _save(canvas: Canvas, path: Path) -> None:
+    """Write a PNG with a palette: a third of the size of one with all colours."""
+    from PIL import Image
+
+    raw = BytesIO()
+    canvas.savefig(raw, format="png", dpi=_RESOLUTION)
+    picture = Image.open(raw).convert("RGB")
+    plain = picture.quantize(_COLOURS, dither=Image.Dither.NONE)
+    plain.save(path, optimize=True)

@@ -202,7 +202,7 @@ class _Loop:
         return EuclideanNorm().norm(gradient) <= self._gtol
 
     def _at_tolerance(self, state: State) -> Ending | None:
-        """What a point with a small gradient is."""
+        """What a point with a small gradient is; None where it was a saddle and has been left."""
         wanted = self._method.second_order
         if wanted is False:
             return Ending.FIRST_ORDER
@@ -210,6 +210,7 @@ class _Loop:
         if wanted is None and not self._evaluator.problem.has_hessian:
             return failure
         try:
+            state = self._whole(state)
             leftmost = examine(
                 self._evaluator, state.x, state.gradient, self._rng, look=wanted is None
             )
@@ -225,12 +226,20 @@ class _Loop:
             return failure
         return Ending.SECOND_ORDER if leftmost.proved else failure
 
+    def _whole(self, state: State) -> State:
+        """The state with value and gradient of the whole function, for a stochastic method."""
+        if not self._method.stochastic:
+            return state
+        value, gradient = self._evaluator.value_and_gradient(state.x)
+        size = EuclideanNorm().norm(gradient)
+        return replace(state, value=value, gradient=gradient, gradient_norm=size)
+
     def _left(self, state: State, leftmost: LeftmostEstimate) -> bool:
         """Leave a saddle: begin anew at a lower point along its direction."""
         found = leave_saddle(self._evaluator, state.x, state.value, state.gradient, leftmost)
         if found is None:
             return False
-        fresh = self._method.init(self._evaluator, found[0], self._rng)
+        fresh = self._method.restart(self._evaluator, state, found[0], self._rng)
         if not math.isfinite(fresh.gradient_norm):
             return False
         if fresh.gradient_norm <= self._evaluator.gtol:
@@ -264,19 +273,16 @@ class _Loop:
         )
         state = self._state if settled else self._best
         assert state is not None
-        value, gradient, norm = state.value, state.gradient, state.gradient_norm
-        if self._method.stochastic:
-            # The whole function, whatever sample the method saw last.
-            self._evaluator.budget = Budget()
-            value, gradient = self._evaluator.value_and_gradient(state.x)
-            norm = EuclideanNorm().norm(gradient)
+        # What the budget has left is not asked for the last figures.
+        self._evaluator.budget = Budget()
+        state = self._whole(state)
         counts = self._evaluator.counts
         leftmost = self._leftmost if settled else None
         return OptimizeResult(
             x=state.x,
-            fun=value,
-            jac=gradient,
-            gradient_norm=norm,
+            fun=state.value,
+            jac=state.gradient,
+            gradient_norm=state.gradient_norm,
             success=ending.success,
             status=int(ending),
             ending=ending,

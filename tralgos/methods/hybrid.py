@@ -11,8 +11,10 @@ from tralgos.arguments import positive_integer
 from tralgos.arrays import Array
 from tralgos.errors import ArgumentError, ArrayTypeError
 from tralgos.methods.evaluator import Evaluator
+from tralgos.methods.gradient_descent import GradientDescent
 from tralgos.methods.method import Method
 from tralgos.methods.protocol import MethodProtocol, State
+from tralgos.methods.trust_region import TrustRegion
 
 __all__ = ["Hybrid", "HybridState", "Switch"]
 
@@ -47,11 +49,12 @@ class Hybrid(Method):
     Parameters
     ----------
     first, then : method
-        Any two methods; they may be Hybrids themselves.
+        Any two methods; they may be Hybrids themselves. By default the trust-region method
+        and gradient descent, in the paper's order.
     switch : int or callable
-        The number of steps that `first` makes; or a function of its state and the number of its
-        steps so far, called before each of them, that is true where `then` is to take
-        over. A `first` that can not go on (its state has an ending) hands over at once.
+        The number of steps that `first` makes, 20 by default; or a function of its state and
+        the number of its steps so far, called before each of them, that is true where `then` is
+        to take over. A `first` that can not go on (its state has an ending) hands over at once.
 
     Attributes
     ----------
@@ -85,9 +88,9 @@ class Hybrid(Method):
     'SECOND_ORDER'
     """
 
-    first: MethodProtocol
-    then: MethodProtocol
-    switch: Switch
+    first: MethodProtocol = field(default_factory=TrustRegion)
+    then: MethodProtocol = field(default_factory=GradientDescent)
+    switch: Switch = 20
     second_order: bool | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -134,6 +137,16 @@ class Hybrid(Method):
         if after.gradient_norm > problem.gtol:
             after = self.then.step(problem, after, rng)
         return _wrapped(after, switched=True, steps=state.steps)
+
+    def restart(
+        self, problem: Evaluator, state: State, x: Array, rng: np.random.Generator
+    ) -> State:
+        """That of the method whose turn it is; the first one keeps the steps it has made."""
+        assert isinstance(state, HybridState)
+        assert state.inner is not None
+        method = self.then if state.switched else self.first
+        inner = method.restart(problem, state.inner, x, rng)
+        return _wrapped(inner, switched=state.switched, steps=state.steps)
 
     def _over(self, state: State, steps: int) -> bool:
         """Whether the first method has done its part."""

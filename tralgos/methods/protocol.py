@@ -99,6 +99,12 @@ class MethodProtocol(ABC):
     def step(self, problem: Evaluator, state: State, rng: np.random.Generator) -> State:
         """The next state; `state` stays as it is."""
 
+    def restart(
+        self, problem: Evaluator, state: State, x: Array, rng: np.random.Generator
+    ) -> State:
+        """The state at x, to which the driver has left a saddle; by default a fresh one."""
+        return self.init(problem, x, rng)
+
     def require(self, problem: Evaluator) -> None:  # noqa: B027 - nothing is a valid answer
         """Raise an :class:`~tralgos.errors.ArgumentError` if the problem lacks what is needed."""
 

@@ -30,6 +30,8 @@ _DEFAULTS = {
     "algorithm-1": (0.1, 0.1, 2.0, 0.5),
     "efficient-tr": (0.1, 0.9, 2.0, 0.5),
 }
+#: The paper's rules do not grow a radius beyond this many lengths of the step.
+_FARTHEST = 1e6
 #: The first radius, in lengths of the Cauchy step.
 _FIRST = 10.0
 
@@ -99,10 +101,10 @@ class RadiusControl:
     def accepted(self, trial: Trial, *, overreached: bool) -> float:
         """The radius of the next point."""
         radius, length = trial.parameter, trial.step.norm
-        if self.name == "algorithm-1":
-            radius = self.grow * radius
-        elif self.name == "efficient-tr":
-            radius = self.grow * radius if trial.ratio >= self.eta2 else radius
+        if self.name != "practice":
+            grown = self.grow * radius if trial.ratio >= self.eta2 else radius
+            # These rules grow radii that do not bind, without end.
+            radius = min(grown, max(radius, _FARTHEST * length))
         elif trial.ratio >= self.eta2 and trial.step.on_boundary and not overreached:
             radius = max(radius, self.grow * length)
         elif trial.ratio < 0.25:

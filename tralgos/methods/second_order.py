@@ -144,9 +144,12 @@ def _model(counted: CountedOperator, x: Array, left: int | None) -> Model:
 
 
 def _sharpen(known: Curvature, model: Model, most: int | None) -> None:
-    """Iterate until the sign of lambda_1 + CURVATURE_RTOL ||H|| is known, or the limit is met."""
+    """Find the sign of lambda_1 + CURVATURE_RTOL ||H||, with at most that many products."""
+    if known.kind == "exact":
+        known.settle(CURVATURE_RTOL)
+        return
     while math.isinf(known.ritz) or not (
-        known.lower >= -0.5 * CURVATURE_RTOL * known.size or known.ritz < -_noise(known, model)
+        known.lower >= -CURVATURE_RTOL * known.size or known.ritz < -_noise(known, model)
     ):
         if most is not None and known.products >= most:
             return

@@ -212,7 +212,9 @@ def _equation_3() -> Claim:
         "a weight for each column",
         "the diagonal has as many entries as G has columns",
         lambda i: i["extra weights"] == 0,
-        Dropped((_rmsprop_instance([[1.0]], extra=1),), note="As printed: t columns, t + 1 weights."),
+        Dropped(
+            (_rmsprop_instance([[1.0]], extra=1),), note="As printed: t columns, t + 1 weights."
+        ),
     )
     newest = Condition(
         "the newest weighs 1 - beta",

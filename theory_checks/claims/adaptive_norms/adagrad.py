@@ -137,9 +137,7 @@ def _bounded_margins(instance: Instance) -> Margins:
     seen = [_largest(instance, t) for t in range(1, _FOLLOWED + 1)]
     return {
         "mu serves": in_roundings(supremum - max(seen), supremum, EXACT),
-        "it is approached": in_roundings(
-            _tail(instance) - (supremum - seen[-1]), supremum, EXACT
-        ),
+        "it is approached": in_roundings(_tail(instance) - (supremum - seen[-1]), supremum, EXACT),
         "mu is finite": fact(context.isfinite(supremum)),
     }
 

@@ -253,8 +253,7 @@ def _sharp_margins(instance: Instance) -> Margins:
     found = (lower, upper, still[0], moving[1])
     names = ("lower constant", "upper constant", "zero gradients", "constant gradients")
     margins = {
-        name: in_roundings(-abs(a - b), b)
-        for name, a, b in zip(names, found, wanted, strict=True)
+        name: in_roundings(-abs(a - b), b) for name, a, b in zip(names, found, wanted, strict=True)
     }
     return margins | _limit_margins(instance, rule)
 

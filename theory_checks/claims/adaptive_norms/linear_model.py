@@ -50,9 +50,7 @@ def _pseudo_solution(matrix: Matrix, gradient: list[Fraction]) -> list[Fraction]
     found = inverse_applied(matrix, gradient)
     if found is not None:
         return found
-    return [
-        g / matrix[i][i] if matrix[i][i] != 0 else Fraction(0) for i, g in enumerate(gradient)
-    ]
+    return [g / matrix[i][i] if matrix[i][i] != 0 else Fraction(0) for i, g in enumerate(gradient)]
 
 
 def _ahead(instance: Instance) -> tuple[Fraction, Fraction, Fraction | None]:
@@ -66,8 +64,9 @@ def _ahead(instance: Instance) -> tuple[Fraction, Fraction, Fraction | None]:
     length = inner_product(gradient, inverse)
     value = eta * length
     radius = eta * eta * length if eta >= 0 else Fraction(-1)
-    along, curved = inner_product(gradient, direction), inner_product(
-        direction, applied(matrix, direction)
+    along, curved = (
+        inner_product(gradient, direction),
+        inner_product(direction, applied(matrix, direction)),
     )
     if radius < 0:
         # A negative radius: no point is feasible, and s is no minimiser.
@@ -78,9 +77,7 @@ def _ahead(instance: Instance) -> tuple[Fraction, Fraction, Fraction | None]:
 
 
 def _is_multiple(left: list[Fraction], right: list[Fraction]) -> bool:
-    return all(
-        left[i] * right[j] == left[j] * right[i] for i in range(len(left)) for j in range(i)
-    )
+    return all(left[i] * right[j] == left[j] * right[i] for i in range(len(left)) for j in range(i))
 
 
 def _margins(instance: Instance) -> Margins:

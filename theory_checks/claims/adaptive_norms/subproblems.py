@@ -1,0 +1,205 @@
+"""What the claims on Assumption 2 share: a subproblem in the norm of A, and its points.
+
+A = L L' with a rational L. In y = L's the region is a ball and the matrix C = L^-1 H L^-T;
+its spectrum is computed at fifty digits, and steps are judged in exact arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+import tralgos
+from theory_checks.claim import Instance
+from theory_checks.claims.adaptive_norms.common import (
+    Matrix,
+    applied,
+    eigenpairs,
+    factored,
+    floats,
+    inner_product,
+    quarters,
+)
+from theory_checks.precise import Real, dot, exact, norm, precise, real
+
+__all__ = [
+    "METHODS",
+    "Points",
+    "decrease_of",
+    "instances",
+    "length_of",
+    "points_of",
+    "solved",
+    "subproblem",
+    "symmetric",
+]
+
+#: Solvers of the subproblem by name, with the evidence of optimality that is asked of them.
+METHODS: dict[str, tuple[Any, Any]] = {
+    "direct": ("direct", "auto"),
+    "krylov": ("krylov", "exact"),
+    "krylov, probabilistic": ("krylov", "probabilistic"),
+    "krylov, no evidence": ("krylov", "none"),
+    "steihaug": ("steihaug", "none"),
+    "one step of steihaug": (tralgos.Steihaug(maxiter=1), "none"),
+    "safe descent": (tralgos.SphereDescent(), "none"),
+    "printed descent": (tralgos.SphereDescent(variant="printed", N1=20, N2=200), "none"),
+    "one step of descent": (tralgos.SphereDescent(maxiter=1), "none"),
+}
+
+
+@dataclass(frozen=True)
+class Points:
+    """The two points of Assumption 2.
+
+    Attributes
+    ----------
+    cauchy, eigen : Real
+        The decrease at the Cauchy point and at the eigenpoint (zero without negative
+        curvature); of several leftmost directions the best is taken.
+    cauchy_bound, eigen_bound : Real
+        What is guaranteed: ||g|| min(r, ||g||/||H||)/2 and |lambda_min| r^2/2, in the norm.
+    leftmost : Real
+        lambda_min of the pencil (H, A).
+    overlap : Real
+        The norm of g's part in the leftmost eigenspace, over the norm of g.
+    scale : float
+        The size of the model's terms in the region.
+    """
+
+    cauchy: Real
+    eigen: Real
+    cauchy_bound: Real
+    eigen_bound: Real
+    leftmost: Real
+    overlap: Real
+    scale: float
+
+
+def symmetric(entries: Sequence[float]) -> Matrix:
+    """The symmetric matrix of the rows of its lower triangle."""
+    values = exact(entries)
+    n = next(k for k in range(1, 9) if k * (k + 1) // 2 == len(values))
+    return [
+        [values[max(i, j) * (max(i, j) + 1) // 2 + min(i, j)] for j in range(n)] for i in range(n)
+    ]
+
+
+def _lower(instance: Instance) -> Matrix:
+    values = exact(instance["factor"])
+    n = len(instance["gradient"])
+    return [[values[i * (i + 1) // 2 + j] if j <= i else Fraction(0) for j in range(n)]
+            for i in range(n)]  # fmt: skip
+
+
+def _forward(lower: Matrix, side: Sequence[Fraction]) -> list[Fraction]:
+    """Solve L x = side."""
+    found: list[Fraction] = []
+    for row, value in zip(lower, side, strict=True):
+        known = inner_product(row[: len(found)], found)
+        found.append((value - known) / row[len(found)])
+    return found
+
+
+def _in_the_ball(instance: Instance) -> tuple[Matrix, list[Fraction]]:
+    """C = L^-1 H L^-T and L^-1 g."""
+    lower, hessian = _lower(instance), symmetric(instance["hessian"])
+    half = [_forward(lower, column) for column in zip(*hessian, strict=True)]
+    whole = [_forward(lower, column) for column in zip(*half, strict=True)]
+    return whole, _forward(lower, exact(instance["gradient"]))
+
+
+def points_of(instance: Instance) -> Points:
+    """The points of an instance, at fifty digits."""
+    context = precise()
+    matrix, slope = _in_the_ball(instance)
+    radius = real(instance["radius"])
+    values, vectors = eigenpairs(matrix)
+    gradient = [real(g) for g in slope]
+    length = norm(gradient)
+    leftmost, largest = values[0], max(abs(values[0]), abs(values[-1]))
+    cauchy = cauchy_bound = context.mpf(0)
+    if length > 0:
+        curvature = real(inner_product(slope, applied(matrix, slope))) / length**2
+        reach = radius if curvature * radius <= length else length / curvature
+        cauchy = reach * length - reach**2 * curvature / 2
+        cauchy_bound = length * (radius if largest * radius <= length else length / largest) / 2
+    # Repeated eigenvalues are equal to fifty digits but for a few roundings.
+    close = [k for k, h in enumerate(values) if h - leftmost <= largest * context.mpf(10) ** -40]
+    part = norm([dot(vectors[k], gradient) for k in close])
+    down = leftmost < 0
+    return Points(
+        cauchy,
+        radius * part - leftmost * radius**2 / 2 if down else context.mpf(0),
+        cauchy_bound,
+        -leftmost * radius**2 / 2 if down else context.mpf(0),
+        leftmost,
+        part / length if length > 0 else context.mpf(0),
+        float(largest * radius**2 + length * radius),
+    )
+
+
+def subproblem(instance: Instance) -> tuple[np.ndarray, np.ndarray, Any]:
+    """H, g and the norm, for tralgos."""
+    norm_ = tralgos.norms.MatrixNorm(floats(factored(instance["factor"])))
+    return floats(symmetric(instance["hessian"])), np.array(instance["gradient"]), norm_
+
+
+def decrease_of(instance: Instance, step: Sequence[float]) -> Fraction:
+    """m(0) - m(s), exactly."""
+    s = exact(step)
+    curved = inner_product(s, applied(symmetric(instance["hessian"]), s))
+    return -inner_product(exact(instance["gradient"]), s) - curved / 2
+
+
+def length_of(instance: Instance, step: Sequence[float]) -> Real:
+    """||s||_A over the radius."""
+    s = exact(step)
+    square = inner_product(s, applied(factored(instance["factor"]), s))
+    return precise().sqrt(real(square)) / real(instance["radius"])
+
+
+def solved(instance: Instance) -> tuple[Fraction, Real]:
+    """The decrease of the solver's step, and its length over the radius."""
+    hessian, gradient, norm_ = subproblem(instance)
+    method, evidence = METHODS[instance["method"]]
+    result = tralgos.solve_trs(
+        hessian,
+        gradient,
+        instance["radius"],
+        norm=norm_,
+        method=method,
+        certify=evidence,
+        rng=0,
+    )
+    step = result.step.tolist()
+    return decrease_of(instance, step), length_of(instance, step)
+
+
+def instances(methods: Sequence[str]) -> SearchStrategy[Instance]:
+    """Draw subproblems of order 1 to 3, with a solver."""
+
+    def of_dimension(n: int) -> SearchStrategy[Instance]:
+        entries = n * (n + 1) // 2
+
+        def triangle(size: float) -> SearchStrategy[list[float]]:
+            return st.lists(quarters(size), min_size=entries, max_size=entries)
+
+        identity = [float(i == j) for i in range(n) for j in range(i + 1)]
+        return st.fixed_dictionaries(
+            {
+                "hessian": triangle(4.0),
+                "factor": st.one_of(st.just(identity), triangle(2.0)),
+                "gradient": st.lists(quarters(), min_size=n, max_size=n),
+                "radius": st.sampled_from([1.0, 0.25, 4.0]),
+                "method": st.sampled_from(list(methods)),
+            }
+        )
+
+    return st.integers(1, 3).flatmap(of_dimension)
