@@ -1,4 +1,4 @@
-"""The command line: list, show, verify, hunt, draw, replay."""
+"""The command line: list, show, verify, hunt, draw, reproduce, replay."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from pathlib import Path
 
 from theory_checks.claim import Claim, Level
 from theory_checks.engine import Budget, Hunt, hunt, merged
-from theory_checks.experiments import EXPERIMENTS
+from theory_checks.experiments import (
+    EXPERIMENTS,
+    UnknownExperimentError,
+    experiments,
+    selected,
+)
+from theory_checks.experiments.outcome import document
+from theory_checks.experiments.outcome import write as write_outcome
 from theory_checks.ledger import Entry, examine, ledger_document
 from theory_checks.registry import UnknownClaimError, all_claims, chosen
 from theory_checks.replay import Record, ReplayError, kept, read, replay, write
@@ -65,6 +72,20 @@ def _parser() -> argparse.ArgumentParser:
     drawing.add_argument("--out", type=Path, default=Path("out"), metavar="DIR")
     drawing.add_argument("--level", choices=[v.name.lower() for v in Level], default="quick")
     drawing.add_argument("--seed", type=_seed, default=0)
+    again = commands.add_parser(
+        "reproduce", help="run experiments of the papers: tables, pictures, and what came out"
+    )
+    again.add_argument("ids", metavar="ID", nargs="*", help="all experiments unless given")
+    again.add_argument("--list", action="store_true", help="list the experiments and do nothing")
+    again.add_argument("--level", choices=("quick", "full"), default="quick")
+    again.add_argument("--rng", type=_seed, default=0, metavar="SEED")
+    again.add_argument(
+        "--out",
+        type=Path,
+        default=Path("out", "reproduce"),
+        metavar="DIR",
+        help="where the PNG and JSON files go (default: %(default)s)",
+    )
     replaying = commands.add_parser("replay", help="evaluate a counterexample file anew")
     replaying.add_argument("file", type=Path, metavar="FILE")
     return parser
@@ -144,6 +165,26 @@ def _draw(options: argparse.Namespace, _: dict[str, Claim], reporter: Reporter) 
     return _OK
 
 
+def _reproduce(options: argparse.Namespace, _: dict[str, Claim], reporter: Reporter) -> int:
+    chosen_ones = selected(options.ids, experiments())
+    if options.list:
+        reporter.experiments(chosen_ones)
+        return _OK
+    level = Level[options.level.upper()]
+    # A folder that cannot be made is told before the work, not after.
+    options.out.mkdir(parents=True, exist_ok=True)
+    for experiment in chosen_ones:
+        start = time.monotonic()
+        with reporter.progress(None) as progress:
+            outcome = experiment.run(level, options.rng, progress)
+        seconds = time.monotonic() - start
+        reporter.outcome(experiment, outcome)
+        numbers = document(experiment, outcome, level, options.rng, seconds)
+        files = write_outcome(numbers, experiment.stem, outcome, options.out)
+        reporter.line(f"\nwritten in {seconds:.0f} s: {', '.join(map(str, files))}\n")
+    return _OK
+
+
 def _replay(options: argparse.Namespace, claims: dict[str, Claim], reporter: Reporter) -> int:
     record = read(options.file)
     outcome = replay(record, claims)
@@ -157,6 +198,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, dict[str, Claim], Reporter], 
     "verify": _verify,
     "hunt": _hunt,
     "draw": _draw,
+    "reproduce": _reproduce,
     "replay": _replay,
 }
 
@@ -184,7 +226,7 @@ def main(arguments: Sequence[str] | None = None, *, claims: dict[str, Claim] | N
     try:
         known = all_claims() if claims is None else claims
         return _COMMANDS[options.command](options, known, Reporter())
-    except (UnknownClaimError, ReplayError, OSError) as error:
+    except (UnknownClaimError, UnknownExperimentError, ReplayError, OSError) as error:
         print(f"theory-checks: {error}", file=sys.stderr)
         return _USAGE
     except KeyboardInterrupt:

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from theory_checks.claim import Claim, Form, Verdict
 from theory_checks.engine import Hunt, worst_margin
+from theory_checks.experiments.outcome import Experiment, Outcome, Sentence
 from theory_checks.ledger import Entry, FormEvidence
 from theory_checks.replay import Record, Replayed
 
@@ -29,6 +30,8 @@ _STYLE = {
     Verdict.TOOTHLESS: "bold magenta",
 }
 
+_ANSWER = {"yes": "green", "no": "red", "can't tell": "yellow"}
+
 #: Columns of a table that goes into a file: wide enough for every id.
 _FILE_WIDTH = 120
 
@@ -40,9 +43,14 @@ def _shown(margin: float) -> str:
 class Progressing:
     """Hand out the names of what is being worked on to a progress bar, or to nobody."""
 
-    def __init__(self, progress: Progress | None, total: int) -> None:
+    def __init__(self, progress: Progress | None, total: int | None) -> None:
         self._progress = progress
         self._task = None if progress is None else progress.add_task("", total=total)
+
+    def of(self, total: int) -> None:
+        """Say how many there are, where that was not known before."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, total=total)
 
     def at(self, name: str) -> None:
         """Say what is being worked on now."""
@@ -80,8 +88,11 @@ class Reporter:
         self._console.print(text, markup=False, soft_wrap=True)
 
     @contextmanager
-    def progress(self, total: int) -> Iterator[Progressing]:
-        """Show a progress bar that vanishes at the end; nothing in a file."""
+    def progress(self, total: int | None) -> Iterator[Progressing]:
+        """Show a progress bar that vanishes at the end; nothing in a file.
+
+        None for a total that is told later, by :meth:`Progressing.of`.
+        """
         if not self._terminal:
             yield Progressing(None, total)
             return
@@ -111,6 +122,47 @@ class Reporter:
         for line in lines:
             table.add_row(*(escape(cell) for cell in line))
         self._console.print(table)
+
+    def experiments(self, experiments: Iterable[Experiment]) -> None:
+        """List experiments with what they make again."""
+        table = Table(box=None, pad_edge=False)
+        for heading in ("experiment", "title", "source"):
+            table.add_column(heading, no_wrap=heading == "experiment")
+        for experiment in experiments:
+            table.add_row(experiment.id, escape(experiment.title), escape(experiment.source))
+        self._console.print(table)
+
+    def outcome(self, experiment: Experiment, outcome: Outcome) -> None:
+        """Show an experiment: what was left open, its tables, and its sentences."""
+        self.line(f"{experiment.id}: {experiment.title}")
+        self.line(experiment.source)
+        self.line("\nleft open by the paper, and chosen here:")
+        for choice in outcome.choices:
+            self.line(f"  {choice.left_open}: {choice.chosen}")
+        self.line("\nunits:")
+        for name, unit in outcome.units.items():
+            self.line(f"  {name}: {unit}")
+        for table in outcome.tables:
+            self.line(f"\n{table.title}")
+            self.table(table.headings, table.lines)
+        self.line("\nwhat the paper says, and whether it came out:")
+        for sentence in outcome.sentences:
+            self._sentence(sentence)
+        for remark in outcome.remarks:
+            self.line(f"\n{remark}")
+
+    def _sentence(self, sentence: Sentence) -> None:
+        style = _ANSWER[sentence.answer]
+        self._console.print(f"  [{style}]{sentence.answer}[/]: {escape(sentence.says)}")
+        found = ""
+        if sentence.value is not None and sentence.low is not None and sentence.high is not None:
+            found = f"{sentence.value:.3g}"
+            if sentence.low < sentence.high:
+                found += f" [{sentence.low:.3g}, {sentence.high:.3g}]"
+            found += " = "
+        self.line(f"    {found}{sentence.statistic}")
+        if sentence.note:
+            self.line(f"    ({sentence.note})")
 
     def claim(self, claim: Claim) -> None:
         """Show one claim in full."""

@@ -1,4 +1,4 @@
-"""One module per table or figure of the papers."""
+"""One experiment per table or figure of the papers."""
 
 from __future__ import annotations
 
@@ -6,48 +6,93 @@ from collections.abc import Callable
 from pathlib import Path
 
 from theory_checks.claim import Level
+from theory_checks.experiments.outcome import Experiment, Outcome, Watcher
 
-__all__ = ["EXPERIMENTS", "draw_section_4_1"]
+__all__ = ["EXPERIMENTS", "UnknownExperimentError", "draw_section_4_1", "experiments", "selected"]
+
+
+class UnknownExperimentError(ValueError):
+    """An id that no experiment has; the message names the known ones."""
 
 
 def draw_section_4_1(level: Level, seed: int, folder: Path) -> tuple[list[str], list[list[str]]]:
     """Run Section 4.1, write its PNG and its table, and return the table's headings and lines."""
-    from theory_checks.experiments import section_4_1
+    from theory_checks.experiments import section_4_1, section_4_1_outcome
 
     folder.mkdir(parents=True, exist_ok=True)
     results = section_4_1.run_all(level, seed)
     rows = section_4_1.table(results)
     section_4_1.draw(results, folder / "section-4-1.png")
     section_4_1.write_table(rows, folder / "section-4-1.csv")
-    headings = [
-        "lambda",
-        "t* (mean)",
-        "95% interval",
-        "bound (10)",
-        "fit",
-        "iterations",
-        "true gap",
-        "certified",
-        "printed form",
-    ]
-    lines = [
-        [
-            f"{row.shift:.0f}",
-            f"{row.phase_one:.1f}",
-            f"[{row.low:.1f}, {row.high:.1f}]",
-            f"{row.bound:.1f}",
-            f"{row.fit:.1f}",
-            str(row.iterations),
-            f"{row.gap:.1e}",
-            f"{row.certified:.1e}",
-            f"{row.printed_gap:.1e}",
-        ]
-        for row in rows
-    ]
-    return headings, lines
+    return list(section_4_1_outcome.HEADINGS), section_4_1_outcome.shown(rows)
 
 
 #: What draws each experiment's figure, by the claim's id.
 EXPERIMENTS: dict[str, Callable[[Level, int, Path], tuple[list[str], list[list[str]]]]] = {
     "efficient-tr/section-4-1": draw_section_4_1,
 }
+
+
+# Nothing is imported before it is run.
+
+
+def _run_section_4_1(level: Level, seed: int, watcher: Watcher) -> Outcome:
+    from theory_checks.experiments import section_4_1_outcome
+
+    return section_4_1_outcome.run(level, seed, watcher)
+
+
+def _run_figure_1(level: Level, seed: int, watcher: Watcher) -> Outcome:
+    from theory_checks.experiments import figure_1
+
+    return figure_1.run(level, seed, watcher)
+
+
+def _run_figure_3(level: Level, seed: int, watcher: Watcher) -> Outcome:
+    from theory_checks.experiments import figure_3
+
+    return figure_3.run(level, seed, watcher)
+
+
+def experiments() -> dict[str, Experiment]:
+    """All experiments of `theory-checks reproduce`, by id."""
+    adaptive = "Adaptive norms for deep learning with regularized Newton methods"
+    sphere = "Better generalization by efficient trust region method"
+    every = (
+        Experiment(
+            "adaptive-norms/figure-1",
+            "gradient descent and Adagrad as trust regions, on quadratics in the plane",
+            f"{adaptive}, figure 1",
+            _run_figure_1,
+        ),
+        Experiment(
+            "adaptive-norms/figure-3",
+            "ellipsoidal against uniform trust regions, in the small",
+            f"{adaptive}, figure 3",
+            _run_figure_3,
+        ),
+        Experiment(
+            "efficient-tr/section-4-1",
+            "sphere descent on random indefinite problems",
+            f"{sphere}, section 4.1 and figure 1",
+            _run_section_4_1,
+        ),
+    )
+    return {experiment.id: experiment for experiment in every}
+
+
+def selected(ids: list[str], known: dict[str, Experiment]) -> list[Experiment]:
+    """The experiments with these ids; all of them when there are none.
+
+    Raises
+    ------
+    UnknownExperimentError
+        Naming the unknown id and the known ones.
+    """
+    for name in ids:
+        if name not in known:
+            there = "\n  ".join(known)
+            raise UnknownExperimentError(
+                f"unknown experiment {name!r}; the known ones are\n  {there}"
+            )
+    return [known[name] for name in ids] if ids else list(known.values())

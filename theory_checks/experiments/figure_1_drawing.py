@@ -93,6 +93,7 @@ def draw(bench: Bench) -> Canvas:
         rates = {method: chosen[place.name, method] for method in METHODS}
         _draw_paths(above[i], bench, place, rates)
         _draw_curves(below[i], bench, place, rates)
+        below[i].sharey(below[0])
         tidy(above[i])
         tidy(below[i])
     above[0].set_ylabel("$x_2$")

@@ -28,6 +28,7 @@ from theory_checks.claim import (
     Verdict,
     in_roundings,
 )
+from theory_checks.experiments.drawing import canvas
 from theory_checks.experiments.ensemble import (
     ALPHA,
     LAMBDAS,
@@ -44,8 +45,9 @@ from theory_checks.oracle import solve_in_eigenbasis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
 
-__all__ = ["Row", "Run", "claim", "draw", "run_all", "table"]
+__all__ = ["Results", "Row", "Run", "claim", "draw", "picture", "run_all", "table"]
 
 #: Iterations that a run may take; the printed form takes all of its second phase.
 _LONGEST, _PRINTED_LONGEST = 100_000, 4000
@@ -248,12 +250,13 @@ def _draw_srelu(axes: Axes) -> None:
 
 
 def draw(results: Results, path: Path) -> None:
-    """Draw the three panels to a PNG, without a display and without pyplot's state."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure as Canvas
+    """Draw the three panels to a PNG."""
+    picture(results).savefig(path, dpi=140)
 
-    figure = Canvas(figsize=(15, 4.6), layout="constrained")
-    FigureCanvasAgg(figure)
+
+def picture(results: Results) -> Canvas:
+    """The three panels."""
+    figure = canvas(15.0, 4.6)
     left, middle, right = figure.subplots(1, 3)
     _draw_decrease(left, results)
     _draw_lengths(middle, results)
@@ -261,7 +264,7 @@ def draw(results: Results, path: Path) -> None:
     for axes in (left, middle, right):
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
-    figure.savefig(path, dpi=140)
+    return figure
 
 
 def write_table(rows: Sequence[Row], path: Path) -> None:

@@ -5,13 +5,25 @@ comes near that level the actual one is taken from the gradients at both ends,
 f(x) - f(x + s) = -(g + g+)'s / 2 + O(||s||^3), which loses nothing to cancellation
 against f; above it the differences of f are used, with the level added to both
 (Conn, Gould and Toint 2000, section 17.4.2).
+
+How large the rounding errors of f are nobody says: a sum whose terms cancel has larger ones
+than eps |f|. So a trial that f rejects is judged by gradients as well, if no more than
+half of the digits of f could show its decrease, and is taken if they agree that it is
+better: the slope says so, and the gradient is smaller.
 """
 
 from __future__ import annotations
 
 import math
 
-__all__ = ["decrease_ratio", "gradient_decrease", "rounding_level", "shrink_factor", "unseen"]
+__all__ = [
+    "decrease_ratio",
+    "doubtful",
+    "gradient_decrease",
+    "rounding_level",
+    "shrink_factor",
+    "unseen",
+]
 
 #: Errors of f, in units of eps |f|, that are reckoned with.
 _ROUNDINGS = 10.0
@@ -27,6 +39,11 @@ def rounding_level(value: float, eps: float) -> float:
 def unseen(predicted: float, level: float) -> bool:
     """Whether a predicted decrease is too near the rounding level to be seen in f."""
     return predicted <= _UNSEEN * level
+
+
+def doubtful(predicted: float, value: float, eps: float) -> bool:
+    """Whether a predicted decrease shows in the last half of the digits of f at most."""
+    return predicted <= math.sqrt(eps) * abs(value)
 
 
 def decrease_ratio(value: float, trial: float, predicted: float, level: float) -> float:

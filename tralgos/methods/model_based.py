@@ -134,7 +134,7 @@ class ModelBased(Method):
         if taken is None:
             return replace(state, records=records, ending=search.ending)
         parameter = control.accepted(taken, overreached=search.overreached)
-        return self._follow(problem, state, taken, parameter, search.hidden(taken), records)
+        return self._follow(problem, state, taken, parameter, records)
 
     def _follow(
         self,
@@ -142,13 +142,13 @@ class ModelBased(Method):
         state: ModelState,
         taken: Trial,
         parameter: float,
-        hidden: bool,
         records: tuple[StepRecord, ...],
     ) -> State:
         """The state after the step that was taken."""
         gradient = taken.gradient if taken.gradient is not None else problem.gradient(taken.x)
         size = EuclideanNorm().norm(gradient)
         fallen = size <= 0.5 * state.least_gradient
+        hidden = taken.gradient is not None  # f could not show the decrease
         stalled = state.stalled + 1 if hidden and not fallen else 0
         return ModelState(
             taken.x,

@@ -15,6 +15,7 @@ from tralgos.arrays import Array, eps, namespace, to_float
 from tralgos.kernels import inner
 from tralgos.methods.acceptance import (
     decrease_ratio,
+    doubtful,
     gradient_decrease,
     rounding_level,
     unseen,
@@ -23,6 +24,7 @@ from tralgos.methods.ending import Ending
 from tralgos.methods.evaluator import Evaluator
 from tralgos.methods.inner import InnerSolver, InnerStep
 from tralgos.methods.protocol import State, StepRecord
+from tralgos.norms import EuclideanNorm
 
 __all__ = ["Control", "Search", "Trial"]
 
@@ -119,7 +121,8 @@ class Search:
         self._state = state
         self._solver = solver
         self._control = control
-        self._level = rounding_level(state.value, eps(state.x.dtype))
+        self._eps = eps(state.x.dtype)
+        self._level = rounding_level(state.value, self._eps)
         self._trials: list[Trial] = []
         self._taken: Trial | None = None
         self.ending: Ending | None = None
@@ -137,10 +140,6 @@ class Search:
                 self._taken = self._bolder(trial)
                 return self._taken
             parameter = control.rejected(trial, trial.value - self._state.value)
-
-    def hidden(self, trial: Trial) -> bool:
-        """Whether the decrease of a trial is too near the rounding of f to be seen in it."""
-        return unseen(trial.step.decrease, self._level)
 
     def _bolder(self, trial: Trial) -> Trial:
         """The best of longer steps of the same model, while they lower f as it says.
@@ -173,15 +172,35 @@ class Search:
         slope = to_float(inner(state.gradient, step.vector, xp))
         ratio = decrease_ratio(state.value, value, step.decrease, self._level)
         gradient = None
-        if math.isfinite(value) and unseen(step.decrease, self._level):
+        if math.isfinite(value) and self._needs_gradient(step.decrease, ratio):
             gradient = self._problem.gradient(x)
-            trial_slope = to_float(inner(gradient, step.vector, xp))
-            ratio = gradient_decrease(slope, trial_slope) / step.decrease
-            if value > state.value + self._level:
-                ratio = min(ratio, 0.0)
+            ratio = self._ratio_of_gradients(step, slope, value, gradient)
         trial = Trial(step, parameter, x, value, slope, ratio, gradient)
         self._trials.append(trial)
         return trial
+
+    def _needs_gradient(self, predicted: float, ratio: float) -> bool:
+        """Whether f alone can not decide on a trial."""
+        if unseen(predicted, self._level):
+            return True
+        value = self._state.value
+        return not self._control.accepts(ratio) and doubtful(predicted, value, self._eps)
+
+    def _ratio_of_gradients(
+        self, step: InnerStep, slope: float, value: float, gradient: Array
+    ) -> float:
+        """Actual over predicted decrease by the gradients at both ends; at most 0 for no decrease.
+
+        It counts if f rises by no more than rounding, or by what may be rounding while the
+        gradient falls.
+        """
+        state, xp = self._state, namespace(gradient)
+        trial_slope = to_float(inner(gradient, step.vector, xp))
+        ratio = gradient_decrease(slope, trial_slope) / step.decrease
+        rise = value - state.value
+        falls = EuclideanNorm().norm(gradient) < state.gradient_norm
+        allowed = math.sqrt(self._eps) * abs(state.value) if falls else self._level
+        return ratio if rise <= allowed else min(ratio, 0.0)
 
     def records(self, matvecs: int) -> tuple[StepRecord, ...]:
         """One a trial; the products of the whole search stand with the first."""

@@ -1,0 +1,34 @@
+"""Claims of "Adaptive norms for deep learning with regularized Newton methods" (2021)."""
+
+from __future__ import annotations
+
+from theory_checks.claim import Claim
+from theory_checks.claims.adaptive_norms import (
+    accumulation,
+    adagrad,
+    assumption_1,
+    assumption_2,
+    corollary_1,
+    equivalence,
+    lemma_2,
+    linear_model,
+    roots,
+)
+
+__all__ = ["claims"]
+
+
+def claims() -> tuple[Claim, ...]:
+    """Return the claims of the paper that are checked here, in its order."""
+    modules = (
+        accumulation,
+        linear_model,
+        corollary_1,
+        roots,
+        equivalence,
+        lemma_2,
+        adagrad,
+        assumption_1,
+        assumption_2,
+    )
+    return tuple(claim for module in modules for claim in module.claims())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -118,10 +117,12 @@ def _equation_2() -> Claim:
             ),
         ),
         lambda: streams(
-            rule=st.just("adagrad"),
-            kind=st.sampled_from(_KINDS),
-            epsilon=st.sampled_from(_EPSILONS),
-            window=st.just(8),
+            {
+                "rule": st.just("adagrad"),
+                "kind": st.sampled_from(_KINDS),
+                "epsilon": st.sampled_from(_EPSILONS),
+                "window": st.just(8),
+            }
         ),
         _adagrad_margins,
         edges=lambda: [
@@ -129,7 +130,7 @@ def _equation_2() -> Claim:
             *(_adagrad_instance([[1.0, 2.0], [-1.0, 2.0]], kind) for kind in _KINDS),
         ],
         reduce=fewer_gradients,
-        effort=50,
+        effort=100,
     )
     return Claim(
         "adaptive-norms/eq-2",
@@ -168,17 +169,16 @@ def _rmsprop_margins(instance: Instance) -> Margins:
 
 
 def _rmsprop_strategy(extra: int) -> SearchStrategy[Instance]:
-    fixed: dict[str, SearchStrategy[Any]] = {
-        "extra weights": st.just(extra),
-        "age of the newest": st.just(0),
-        "epsilon rule": st.just("added"),
-    }
     return streams(
-        kind=st.sampled_from(_KINDS),
-        epsilon=st.sampled_from(_EPSILONS),
-        beta=fractions_of_one(),
-        window=st.just(8),
-        **fixed,
+        {
+            "kind": st.sampled_from(_KINDS),
+            "epsilon": st.sampled_from(_EPSILONS),
+            "beta": fractions_of_one(),
+            "window": st.just(8),
+            "extra weights": st.just(extra),
+            "age of the newest": st.just(0),
+            "epsilon rule": st.just("added"),
+        }
     )
 
 
@@ -260,13 +260,14 @@ def _equation_3() -> Claim:
     amended = Form(
         "the same with the weights beta^(t-1), ..., beta^0 (or with G = [g_0, ..., g_t])",
         r"A_t - \epsilon I = \beta (A_{t-1} - \epsilon I) + (1-\beta) g_t g_t^\top \iff "
-        r"A_t = (1-\beta) G_t \,\mathrm{diag}(\beta^{t-1}, \ldots, \beta^0)\, G_t^\top + \epsilon I",
+        r"A_t = (1-\beta) G_t \,\mathrm{diag}(\beta^{t-1}, \ldots, \beta^0)\, G_t^\top "
+        r"+ \epsilon I",
         (proper, columns, newest, added, kept),
         lambda: _rmsprop_strategy(0),
         _rmsprop_margins,
         edges=_rmsprop_edges,
         reduce=fewer_gradients,
-        effort=50,
+        effort=100,
     )
     return Claim(
         "adaptive-norms/eq-3",

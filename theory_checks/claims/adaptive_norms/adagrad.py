@@ -274,7 +274,7 @@ def _adagrad() -> Claim:
         _exactly_margins,
         edges=_edges,
         ratio=_ratio,
-        effort=50,
+        effort=100,
     )
     return Claim(
         "adaptive-norms/adagrad-not-equivalent",

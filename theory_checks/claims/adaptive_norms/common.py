@@ -6,7 +6,7 @@ sums of equations (2) and (3) are fractions. Eigenvalues and roots are taken at 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -173,15 +173,15 @@ def streamed(rule: Any, gradients: Sequence[Sequence[float]]) -> Any:
 
 
 def streams(
-    largest: int = 3, steps: int = 5, size: float = 8.0, **extra: SearchStrategy[Any]
+    extra: Mapping[str, SearchStrategy[Any]], *, size: float = 8.0
 ) -> SearchStrategy[Instance]:
-    """Draw records with ``gradients``, a list of vectors, and what is asked for besides."""
+    """Draw records with ``gradients``, one to five vectors, and what is asked for besides."""
 
     def of_dimension(n: int) -> SearchStrategy[Instance]:
-        gradients = st.lists(vectors(n, size), min_size=1, max_size=steps)
+        gradients = st.lists(vectors(n, size), min_size=1, max_size=5)
         return st.fixed_dictionaries({"gradients": gradients, **extra})
 
-    return st.integers(1, largest).flatmap(of_dimension)
+    return st.integers(1, 3).flatmap(of_dimension)
 
 
 def fewer_gradients(instance: Instance) -> Iterable[Instance]:

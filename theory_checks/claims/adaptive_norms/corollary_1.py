@@ -225,7 +225,7 @@ def _corollary_1() -> Claim:
         _margins,
         edges=lambda: [_instance([[1.0, 2.0], [-1.0, 0.5]], rule) for rule in _METHODS],
         reduce=fewer_gradients,
-        effort=40,
+        effort=80,
     )
     return Claim(
         "adaptive-norms/corollary-1",

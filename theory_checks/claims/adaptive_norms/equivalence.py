@@ -131,7 +131,10 @@ def _definition_1() -> Claim:
         r"A_t \succ 0",
         lambda i: all(is_positive_definite(matrix) for matrix in _matrices(i)),
         Dropped(
-            ({"factors": [[0.0]], "vector": [1.0]}, {"factors": [[1.0, 1.0, 0.0]], "vector": [1.0, -1.0]}),
+            (
+                {"factors": [[0.0]], "vector": [1.0]},
+                {"factors": [[1.0, 1.0, 0.0]], "vector": [1.0, -1.0]},
+            ),
             note="A kernel has the length zero: ||w|| <= mu 0 for no mu.",
         ),
     )  # fmt: skip
@@ -150,7 +153,7 @@ def _definition_1() -> Claim:
             {"factors": [[2.0], [0.25]], "vector": [1.0]},
         ),
         ratio=_ratio,
-        effort=30,
+        effort=60,
     )
     return Claim(
         "adaptive-norms/definition-1",

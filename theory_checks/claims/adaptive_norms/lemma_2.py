@@ -103,13 +103,15 @@ def _ratio(instance: Instance) -> float:
 
 def _strategy() -> SearchStrategy[Instance]:
     drawn = streams(
+        {
+            "kind": st.sampled_from(_KINDS),
+            "power": st.sampled_from([1.0, 0.5]),
+            "beta": fractions_of_one(),
+            "epsilon": st.sampled_from([1.0, 0.25, 4.0, 1e-2]),
+            "window": st.just(8),
+            "epsilon rule": st.just("added"),
+        },
         size=4.0,
-        kind=st.sampled_from(_KINDS),
-        power=st.sampled_from([1.0, 0.5]),
-        beta=fractions_of_one(),
-        epsilon=st.sampled_from([1.0, 0.25, 4.0, 1e-2]),
-        window=st.just(8),
-        **{"epsilon rule": st.just("added")},
     )
     return drawn.map(lambda i: {**i, "bound": _enough(i["gradients"])})
 
@@ -212,7 +214,7 @@ def _lemma_2() -> Claim:
         edges=_edges,
         reduce=fewer_gradients,
         ratio=_ratio,
-        effort=40,
+        effort=80,
     )
     return Claim(
         "adaptive-norms/lemma-2",
@@ -255,7 +257,7 @@ def _sharp_margins(instance: Instance) -> Margins:
     margins = {
         name: in_roundings(-abs(a - b), b) for name, a, b in zip(names, found, wanted, strict=True)
     }
-    return margins | _limit_margins(instance, rule)
+    return {**margins, **_limit_margins(instance, rule)}
 
 
 def _limit_margins(instance: Instance, rule: Any) -> Margins:
@@ -343,7 +345,7 @@ def _smallest_mu() -> Claim:
             for power in (1.0, 0.5)
         ],
         ratio=_sharp_ratio,
-        effort=40,
+        effort=80,
     )
     return Claim(
         "adaptive-norms/lemma-2-smallest-mu",

@@ -188,7 +188,7 @@ def _root_claim() -> Claim:
             {"eigenvalues": [1.0], "gradient": [1.0]},
         ),
         ratio=_ratio,
-        effort=40,
+        effort=80,
     )
     return Claim(
         "adaptive-norms/corollary-1-root",

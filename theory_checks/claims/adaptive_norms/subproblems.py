@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 import tralgos
-from theory_checks.claim import Instance
+from theory_checks.claim import Instance, in_roundings
 from theory_checks.claims.adaptive_norms.common import (
     Matrix,
     applied,
@@ -25,6 +25,7 @@ from theory_checks.claims.adaptive_norms.common import (
     floats,
     inner_product,
     quarters,
+    trace,
 )
 from theory_checks.precise import Real, dot, exact, norm, precise, real
 
@@ -33,8 +34,9 @@ __all__ = [
     "Points",
     "decrease_of",
     "instances",
-    "length_of",
     "points_of",
+    "region_margin",
+    "rounding_of",
     "solved",
     "subproblem",
     "symmetric",
@@ -158,15 +160,25 @@ def decrease_of(instance: Instance, step: Sequence[float]) -> Fraction:
     return -inner_product(exact(instance["gradient"]), s) - curved / 2
 
 
-def length_of(instance: Instance, step: Sequence[float]) -> Real:
-    """||s||_A over the radius."""
-    s = exact(step)
-    square = inner_product(s, applied(factored(instance["factor"]), s))
-    return precise().sqrt(real(square)) / real(instance["radius"])
+def region_margin(instance: Instance, step: Sequence[float]) -> float:
+    """The margin of ||s||_A <= r; s'As in float64 is off by roundings of ||A|| ||s||^2."""
+    s, matrix = exact(step), factored(instance["factor"])
+    square = Fraction(instance["radius"]) ** 2
+    length = inner_product(s, applied(matrix, s)) / square
+    return in_roundings(1 - length, 1 + trace(matrix) * inner_product(s, s) / square)
 
 
-def solved(instance: Instance) -> tuple[Fraction, Real]:
-    """The decrease of the solver's step, and its length over the radius."""
+def rounding_of(instance: Instance, step: Sequence[float]) -> float:
+    """The size of the terms of the model at a step, as they are summed in float64."""
+    s, hessian = exact(step), symmetric(instance["hessian"])
+    length = precise().sqrt(real(inner_product(s, s)))
+    largest = max(sum(abs(h) for h in row) for row in hessian)
+    slope = sum(abs(g) for g in exact(instance["gradient"]))
+    return float(real(largest) * length**2 + real(slope) * length)
+
+
+def solved(instance: Instance) -> list[float]:
+    """The step of the solver."""
     hessian, gradient, norm_ = subproblem(instance)
     method, evidence = METHODS[instance["method"]]
     result = tralgos.solve_trs(
@@ -178,8 +190,7 @@ def solved(instance: Instance) -> tuple[Fraction, Real]:
         certify=evidence,
         rng=0,
     )
-    step = result.step.tolist()
-    return decrease_of(instance, step), length_of(instance, step)
+    return [float(x) for x in result.step]
 
 
 def instances(methods: Sequence[str]) -> SearchStrategy[Instance]:
