@@ -27,7 +27,7 @@ def random_model(n: int, seed: int, size: float = 1.0) -> tuple[np.ndarray, np.n
 
 
 def solver(H: object, g: np.ndarray, norm: Norm, rtol: float) -> KrylovInner:
-    return KrylovInner(H, g, norm, rtol=rtol, residual=0.0, memory=2**30)
+    return KrylovInner(H, g, norm, rtol=rtol, residual=0.0, boundary_rtol=rtol, memory=2**30)
 
 
 def value(H: np.ndarray, g: np.ndarray, s: np.ndarray) -> float:
@@ -95,10 +95,39 @@ def test_accuracy_is_what_was_asked_for() -> None:
     assert made[0] < 0.5 * made[-1]
 
 
+def test_looser_on_the_boundary() -> None:
+    """Fewer products where the radius binds, and the promised share of the decrease."""
+    H, g = random_model(200, 5)
+    best = tralgos.solve_trs(H, g, 2.0).model_decrease
+    made = []
+    for boundary_rtol in (0.05, 1e-8):
+        counted = CountingOperator(H)
+        inner = KrylovInner(
+            counted,
+            g,
+            EuclideanNorm(),
+            rtol=1e-8,
+            residual=0.0,
+            boundary_rtol=boundary_rtol,
+            memory=2**30,
+        )
+        step = inner.trust_region(2.0)
+        assert step.on_boundary
+        assert step.decrease >= (1.0 - 2.0 * boundary_rtol) * best
+        made.append(counted.count)
+    assert made[0] < 0.5 * made[1]
+
+
 def test_residual_ends_the_iteration_too() -> None:
     H, g = np.diag(np.linspace(1.0, 1e3, 300)), np.ones(300)
     inner = KrylovInner(
-        CountingOperator(H), g, EuclideanNorm(), rtol=1e-15, residual=0.5, memory=2**30
+        CountingOperator(H),
+        g,
+        EuclideanNorm(),
+        rtol=1e-15,
+        residual=0.5,
+        boundary_rtol=1e-15,
+        memory=2**30,
     )
     step = inner.trust_region(1e3)
     assert np.linalg.norm(H @ step.vector + g) <= 0.5 * (1 + 1e-9)

@@ -144,13 +144,33 @@ def test_it_names_the_coordinate_that_decays(kind: dict[str, Any]) -> None:
 @every_kind
 def test_nothing_breaks_at_the_rules_own_constant(kind: dict[str, Any], power: float) -> None:
     """mu at its sharp value, attained: beyond it by rounding is no break."""
-    rule = AdamNorm(epsilon=0.1, beta2=0.7, **kind)
-    for scale in (0.0, 3.0):
-        monitor = EquivalenceMonitor(rule, rule.uniform_mu(3.0, power=power), power=power)
-        for t in range(20):
-            monitor.observe(scale * np.array([0.6, 0.8]), t)
-        assert monitor.broken is None
-        assert "throughout" in monitor.report()
+    for bound in (0.3, 1.7, 3.0, 7.1):
+        rule = AdamNorm(epsilon=0.1, beta2=0.7, **kind)
+        mu = rule.uniform_mu(bound, power=power)
+        for scale in (0.0, bound):
+            monitor = EquivalenceMonitor(rule, mu, power=power)
+            for t in range(12):
+                monitor.observe(scale * np.array([0.0, 1.0]), t)
+            assert monitor.broken is None
+            assert "throughout" in monitor.report()
+
+
+def test_small_eigenvalues_of_a_full_matrix_are_known_to_the_rounding_of_the_largest() -> None:
+    """lambda_min is 2 and lost beside 2e16; a break would be one of rounding."""
+    monitor = EquivalenceMonitor(AdagradNorm(epsilon=1e-20, kind="full"), 1.5e8)
+    monitor.observe(np.array([1.0, -1.0]), 1)
+    monitor.broken = None  # The first gradient alone does leave a direction out.
+    monitor.observe(np.array([1e8, 1e8]), 2)
+    assert monitor.broken is None
+
+
+def test_rounding_below_zero_is_none_of_a_sum_of_squares() -> None:
+    """Rank one, with eigenvalues that come out negative: the constant is epsilon's."""
+    monitor = EquivalenceMonitor(AdagradNorm(epsilon=1e-6, kind="full"), 1e12)
+    for t in range(8):
+        monitor.observe(1e8 * np.array([0.3, 0.7, 0.1 * t]), t)
+        assert monitor.rows[-1].lower >= 1e-3
+    assert monitor.broken is None
 
 
 @pytest.mark.parametrize(

@@ -174,5 +174,6 @@ def _ahead(
 
 def _finite(values: np.ndarray) -> list[Any]:
     """As lists, with None for what is not finite."""
-    rounded = np.round(values, 4)
-    return np.where(np.isfinite(values), rounded, None).tolist()
+    if values.ndim > 1:
+        return [_finite(row) for row in values]
+    return [round(float(x), 4) if np.isfinite(x) else None for x in values]

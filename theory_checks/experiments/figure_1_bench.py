@@ -11,8 +11,8 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 import tralgos
+from tralgos import Adagrad, GradientDescent
 from tralgos.errors import NotPositiveDefiniteError
-from tralgos.methods import Adagrad, GradientDescent
 from tralgos.norms import AdagradNorm, EuclideanNorm, Norm
 from tralgos.problems import Quadratic, quadratic_with_spectrum
 

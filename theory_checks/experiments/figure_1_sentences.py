@@ -119,9 +119,7 @@ def _turned_apart(bench: Bench, method: str, rate: float) -> float:
 def _evidence(bench: Bench) -> _Evidence:
     rates = bench.rates(RULES[0])
     wanted = ((STEEP, GRADIENT), (STEEP, DIAGONAL), (TILTED, FULL), (TILTED, DIAGONAL))
-    paths = {
-        key: [bench.path(*key, rates[key], start) for start in bench.starts] for key in wanted
-    }
+    paths = {key: [bench.path(*key, rates[key], start) for start in bench.starts] for key in wanted}
     return _Evidence(bench, rates, paths)
 
 

@@ -17,10 +17,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
+_Dashes = str | tuple[int, tuple[int, ...]]
+
 __all__ = ["draw_quadratics", "draw_training"]
 
-#: Colours and dashes of the norms, the uniform one first.
-_STYLES = ((BLACK, "-"), (ORANGE, "--"), (BLUE, "-."), (GREEN, ":"), (PURPLE, (0, (5, 1, 1, 1))))
+#: Colours and dashes of the norms: uniform, Adagrad, RMSProp, its full form, its root.
+_STYLES: tuple[tuple[str, _Dashes], ...] = (
+    (BLACK, "-"),
+    (ORANGE, "--"),
+    (BLUE, "-."),
+    (GREEN, ":"),
+    (PURPLE, (0, (5, 1, 1, 1))),
+)
 _MARKS = "os^Dv"
 
 
@@ -88,9 +96,9 @@ def draw_quadratics(cases: Sequence[Case]) -> Canvas:
 
 
 def _draw_panel(axes: Axes, cases: Sequence[Case]) -> None:
-    for norm, (colour, dashes), mark in zip(
-        ill_conditioned.NORMS, _STYLES, _MARKS, strict=True
-    ):
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    for norm, (colour, dashes), mark in zip(ill_conditioned.NORMS, _STYLES, _MARKS, strict=True):
         own = [case for case in cases if case.norm == norm]
         kappas = [case.kappa for case in own]
         means = [10.0 ** float(np.mean(np.log10(case.backpropagations))) for case in own]
@@ -99,3 +107,6 @@ def _draw_panel(axes: Axes, cases: Sequence[Case]) -> None:
             at = np.full(len(case.backpropagations), case.kappa)
             axes.plot(at, case.backpropagations, mark, color=colour, ms=3, alpha=0.2)
     axes.set(xscale="log", yscale="log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter("{x:.0f}")
+    axes.yaxis.set_minor_formatter(NullFormatter())

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 import tralgos
-from tralgos.methods.stochastic import StochasticTrustRegion
+from tralgos import StochasticTrustRegion
 from tralgos.norms import AdagradNorm, RMSPropNorm
 from tralgos.problems import FiniteSum, TwoLayerNetwork, digits_problem, load_digits
 
@@ -207,10 +207,10 @@ class Curve:
     products: float
     accepted: float
 
-    def until(self, target: float, budget: float) -> float:
-        """Backpropagations until log10 of the loss is at most `target`; the budget if never."""
+    def until(self, target: float) -> float:
+        """Backpropagations until log10 of the loss is at most `target`; infinite if never."""
         there = np.flatnonzero(self.steps <= target)
-        return float(self.times[there[0]]) if len(there) else budget
+        return float(self.times[there[0]]) if len(there) else np.inf
 
 
 def train(work: Task, setting: Setting, sizes: Sizes, seed: int) -> Curve:

@@ -42,11 +42,11 @@ NORMS: dict[str, tuple[Callable[[], Any], float]] = {
     UNIFORM: (lambda: None, 1.0),
     "Adagrad, A": (lambda: AdagradNorm(epsilon=_EPSILON), 1.0),
     "RMSProp, A": (lambda: RMSPropNorm(epsilon=_EPSILON, beta=_BETA), 1.0),
-    "RMSProp, root of A": (lambda: RMSPropNorm(epsilon=_EPSILON, beta=_BETA), 0.5),
     "RMSProp full, root of A": (
         lambda: RMSPropNorm(epsilon=_EPSILON, beta=_BETA, kind="full"),
         0.5,
     ),
+    "RMSProp, root of A": (lambda: RMSPropNorm(epsilon=_EPSILON, beta=_BETA), 0.5),
 }
 
 #: Conjugate gradients of at most 50 steps, as the paper's authors have them.
@@ -218,9 +218,7 @@ _NOISE = (
     "all coordinates have about the same curvature: the diagonal of A holds no conditioning, only "
     "the chance of single gradients"
 )
-_RANK = (
-    "of few gradients the full A has low rank, and epsilon alone measures all other directions"
-)
+_RANK = "of few gradients the full A has low rank, and epsilon alone measures all other directions"
 
 
 def _why(orientation: str, norm: str) -> str:

@@ -47,7 +47,7 @@ class Watcher(Protocol):
         """There are `total` parts."""
 
     def at(self, name: str) -> None:
-        """This one has begun."""
+        """The part of that name has begun."""
 
     def done(self) -> None:
         """One more is finished."""

@@ -96,16 +96,27 @@ class KrylovInner:
         The space is extended until the estimated gap is below `rtol` of the decrease,
     residual : float
         or the residual is below this (in the dual norm).
+    boundary_rtol : float
+        In place of `rtol` where that is less and the radius binds: then it is not the
+        model that limits progress.
     memory : int
         Bytes for the basis.
     """
 
     def __init__(
-        self, H: Operator, g: Array, norm: Norm, *, rtol: float, residual: float, memory: int
+        self,
+        H: Operator,
+        g: Array,
+        norm: Norm,
+        *,
+        rtol: float,
+        residual: float,
+        boundary_rtol: float,
+        memory: int,
     ) -> None:
         size = norm_size(g)
         self._model = model = Model(H, g, norm, gradient_scale=power_of_two_scale(size, g.dtype))
-        self._rtol, self._residual = rtol, residual
+        self._rtol, self._residual, self._boundary_rtol = rtol, residual, boundary_rtol
         self._scale_hessian(model)
         self._space = KrylovSpace(model, memory=memory, limit=4 * model.n + 20)
         self.gradient_norm = self._space.gamma * model.gradient_scale
@@ -158,15 +169,18 @@ class KrylovInner:
         if space.lanczos is not None and space.lanczos.order == 0:
             space.extend(1)
         step = space.step(target)
-        while not space.finished and not self._enough(step):
+        while not space.finished and not self._enough(step, target):
             order = space.lanczos.order if space.lanczos is not None else 0
             space.extend(max(1, order // 16))
             step = space.step(target, start=step.solution.multiplier)
         return step
 
-    def _enough(self, step: KrylovStep) -> bool:
-        residual = step.residual * self._model.gradient_scale
-        return step.gap <= self._rtol * step.decrease or residual <= self._residual
+    def _enough(self, step: KrylovStep, target: Target) -> bool:
+        rtol, residual = self._rtol, self._residual
+        if isinstance(target, RadiusTarget) and not step.solution.interior:
+            rtol = max(rtol, self._boundary_rtol)
+        found = step.residual * self._model.gradient_scale
+        return step.gap <= rtol * step.decrease or found <= residual
 
     def _step(self, step: KrylovStep, radius: float) -> InnerStep:
         h, c = self._model.hessian_scale, self._model.gradient_scale

@@ -25,6 +25,8 @@ InnerChoice = str | Steihaug | SphereDescent
 
 #: Orders up to which a dense Hessian is reduced rather than multiplied with.
 _DIRECT = 500
+#: Share of the decrease that a step on the boundary may miss.
+_BOUNDARY = 0.05
 #: The last model of a run is solved to this part of the tolerance on the gradient.
 _LAST = 0.7
 
@@ -80,5 +82,11 @@ def _krylov(
     euclidean = problem.gtol / max(EuclideanNorm().norm(g), problem.gtol)
     target = max(forcing.eta, _LAST * euclidean) * size
     return KrylovInner(
-        H, g, norm, rtol=0.1 * forcing.eta**2, residual=target, memory=DEFAULT_MEMORY
+        H,
+        g,
+        norm,
+        rtol=0.1 * forcing.eta**2,
+        residual=target,
+        boundary_rtol=_BOUNDARY,
+        memory=DEFAULT_MEMORY,
     )

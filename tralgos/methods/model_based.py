@@ -70,7 +70,8 @@ class ModelBased(Method):
         Where products come from.
     second_order : bool or None
         What is asked for at a point with a small gradient: True is evidence that it is a
-        minimum, None a look of at most 20 products, False nothing.
+        minimum, None a look at a twentieth of the products of the run (2 to 20),
+        False nothing.
     """
 
     norm: Any = None

@@ -86,7 +86,8 @@ class MethodProtocol(ABC):
     second_order : bool or None
         True: a point with a small gradient is left along a direction of negative
         curvature, and only reported as a minimum with evidence that there is none.
-        None: at most 20 products are spent on looking for one. False: no look.
+        None: a twentieth of the products so far, 2 to 20, are spent on looking for one.
+        False: no look.
     """
 
     second_order: bool | None

@@ -33,6 +33,8 @@ __all__ = ["CURVATURE_RTOL", "LeftmostEstimate", "examine", "leave_saddle"]
 CURVATURE_RTOL = 1e-3
 #: Probability that the bound of a random Lanczos run is wrong.
 FAILURE_PROBABILITY = 1e-6
+#: Most products of a look.
+_LOOK = 20
 #: Curvature nearer to zero than this times eps ||H|| has no sign.
 _ROUNDING = 64.0
 
@@ -57,7 +59,6 @@ class _Effort:
     memory: int
 
 
-_LOOK = _Effort(products=20, small=20, dense=500, memory=2**26)
 _EVIDENCE = _Effort(products=None, small=100, dense=3000, memory=DEFAULT_MEMORY)
 
 
@@ -99,20 +100,26 @@ def examine(
 ) -> LeftmostEstimate:
     """The leftmost eigenvalue of the Hessian at x.
 
-    At most 20 products where only a `look` is wanted; none for matrices that are dense and
-    of order up to 3000 (500 for a look) or sparse; n for operators of order up to 100 (20).
+    Where only a `look` is wanted: a twentieth of the products of the run so far, at least 2 and at
+    most 20; 20 for a run that has made none. No products for matrices that are sparse, or
+    dense and of order up to 3000 (500 for a look); n for operators of order up to 100.
     """
     kind: CurvatureKind = "exact" if problem.problem.has_hessian else "finite-difference"
     counted = problem.curvature(x, kind, gradient=gradient)
     before = problem.counts.nhvp
-    model = _model(counted, x, problem.matvecs_left)
-    effort = _LOOK if look else _EVIDENCE
+    effort = _look(before) if look else _EVIDENCE
+    limits = [limit for limit in (problem.matvecs_left, effort.products) if limit is not None]
+    products = min(limits, default=None)
+    model = _model(counted, x)
+    evidence = _kind(model, effort, products)
+    if evidence != "exact":
+        model.max_matvec = products
     known: Curvature | None = None
     try:
-        options = EvidenceOptions(_kind(model, effort), FAILURE_PROBABILITY, effort.memory, rng)
+        options = EvidenceOptions(evidence, FAILURE_PROBABILITY, effort.memory, rng)
         known = choose_evidence(model, options, None)
         assert known is not None
-        _sharpen(known, model, effort.products)
+        _sharpen(known, model)
     except BudgetExhausted:
         pass
     finally:
@@ -120,39 +127,40 @@ def examine(
     return _estimate(known, model, problem.counts.nhvp - before)
 
 
-def _kind(model: Model, effort: _Effort) -> Certify:
-    """Exact evidence where it is cheap beside the run that it ends."""
+def _look(products: int) -> _Effort:
+    """A look costs little beside the run that it ends."""
+    most = _LOOK if products == 0 else min(max(products // 20, 2), _LOOK)
+    return _Effort(products=most, small=most, dense=500, memory=2**26)
+
+
+def _kind(model: Model, effort: _Effort, products: int | None) -> Certify:
+    """Exact evidence where it is cheap beside the run that it ends, and fits the budget."""
     if isinstance(model.operator, DenseOperator):
         return "exact" if model.n <= effort.dense else "probabilistic"
     if isinstance(model.operator, SparseOperator):
         return "auto"
-    affordable = model.max_matvec is None or model.n < model.max_matvec
+    affordable = products is None or model.n <= products
     return "exact" if model.n <= effort.small and affordable else "probabilistic"
 
 
-def _model(counted: CountedOperator, x: Array, left: int | None) -> Model:
+def _model(counted: CountedOperator, x: Array) -> Model:
     """The Hessian with no gradient, its scale taken out where it is known."""
     matrix = isinstance(counted.operand, DenseOperator | SparseOperator)
     operator = counted.operand if matrix else counted
     size = operator.magnitude
     scale = 1.0 if not size or not math.isfinite(size) else power_of_two_scale(size, x.dtype)
     zero = namespace(x).zeros_like(x)
-    model = Model(operator, zero, EuclideanNorm(), hessian_scale=scale, gradient_scale=scale)
-    # The basis of the random run is kept, so its vector costs no product.
-    model.max_matvec = left
-    return model
+    return Model(operator, zero, EuclideanNorm(), hessian_scale=scale, gradient_scale=scale)
 
 
-def _sharpen(known: Curvature, model: Model, most: int | None) -> None:
-    """Find the sign of lambda_1 + CURVATURE_RTOL ||H||, with at most that many products."""
+def _sharpen(known: Curvature, model: Model) -> None:
+    """Find the sign of lambda_1 + CURVATURE_RTOL ||H||, if that is possible."""
     if known.kind == "exact":
         known.settle(CURVATURE_RTOL)
         return
     while math.isinf(known.ritz) or not (
         known.lower >= -CURVATURE_RTOL * known.size or known.ritz < -_noise(known, model)
     ):
-        if most is not None and known.products >= most:
-            return
         if not known.refine():
             return
 
@@ -166,6 +174,7 @@ def _estimate(known: Curvature | None, model: Model, matvecs: int) -> LeftmostEs
         return LeftmostEstimate(
             math.inf, -math.inf, "probabilistic", 1.0, 0.0, matvecs, None, False
         )
+    # The basis of a random run is stored, so its vector costs no product.
     model.max_matvec = None
     exact = known.kind == "exact"
     direction = known.vector() if known.ritz < -_noise(known, model) else None

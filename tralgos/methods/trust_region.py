@@ -56,8 +56,9 @@ class TrustRegion(ModelBased):
         and 1/2); 2 and 1/2; 2 and 1/2.
     second_order : bool or None
         What is asked for where the gradient is small. True: evidence that the point is a
-        minimum, else the run is no success. None: a look of at most 20 products. False:
-        nothing. Where a negative curvature is seen the point is left along it.
+        minimum, else the run is no success. None: a look at a twentieth of the products
+        of the run, 2 to 20. False: nothing. Where a negative curvature is seen the point is
+        left along it.
 
     Raises
     ------
