@@ -24,7 +24,7 @@ from tralgos.problems import Problem
 __all__ = ["METHODS", "Run", "solve"]
 
 #: Seconds after which a run is given up, and its bound on iterations.
-LIMIT = 60.0
+LIMIT = 120.0
 MAX_ITERATIONS = 20_000
 #: A returned point is called a saddle if lambda_1 is below minus this times ||H||.
 SADDLE = 1e-3
