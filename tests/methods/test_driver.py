@@ -136,15 +136,24 @@ def test_callback_sees_each_step_and_may_stop() -> None:
     assert seen[-1].record == run.trace[-1]
 
 
-def test_callback_error_passes_unchanged() -> None:
-    error = RuntimeError("mine")
+@pytest.mark.parametrize("error", [RuntimeError("mine"), NonFiniteError("mine")])
+def test_callback_error_passes_unchanged(error: Exception) -> None:
+    """Also one of the kind that ends a run when a method raises it."""
 
     def callback(result: object) -> None:
         raise error
 
-    with pytest.raises(RuntimeError) as caught:
+    with pytest.raises(type(error)) as caught:
         minimize(rosenbrock(), callback=callback)
     assert caught.value is error
+
+
+def test_callback_may_stop_where_a_saddle_is_left() -> None:
+    def callback(result: object) -> None:
+        raise StopIteration
+
+    run = minimize(Hidden(saddle()), np.zeros(2), callback=callback)
+    assert run.ending is Ending.CALLBACK
 
 
 @pytest.mark.parametrize("after", [1, 2, 5, 12])

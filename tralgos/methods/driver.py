@@ -125,12 +125,6 @@ class _Loop:
             if self._state is None:
                 raise
             ending = Ending.INTERRUPTED
-        except (NonFiniteError, NotPositiveDefiniteError) as error:
-            # At the start it is the input that is wrong; later the run is not to be lost.
-            if self._iteration == 0:
-                raise
-            lost = isinstance(error, NotPositiveDefiniteError)
-            ending = Ending.NORM_LOST if lost else Ending.NON_FINITE
         return self._result(ending)
 
     def _iterate(self, x: Array) -> Ending:
@@ -141,9 +135,22 @@ class _Loop:
             if ending is not None:
                 return ending
             self._evaluator.budget.check_time()
-            following = self._method.step(self._evaluator, self._state, self._rng)
+            following = self._step(self._state)
+            if isinstance(following, Ending):
+                return following
             self._iteration += 1
             self._note(following)
+
+    def _step(self, state: State) -> State | Ending:
+        """The next state, or why there is none."""
+        try:
+            return self._method.step(self._evaluator, state, self._rng)
+        except (NonFiniteError, NotPositiveDefiniteError) as error:
+            # At the start it is the input that is wrong; later the run is not to be lost.
+            if self._iteration == 0:
+                raise
+            lost = isinstance(error, NotPositiveDefiniteError)
+            return Ending.NORM_LOST if lost else Ending.NON_FINITE
 
     def _first(self, x: Array) -> State:
         """The start, whose value and gradient are waited for whatever the time limit is."""
@@ -222,7 +229,11 @@ class _Loop:
                     return None
                 if not leftmost.proved:
                     return Ending.SADDLE
-        except RunEnded:
+        except NonFiniteError:
+            return Ending.NON_FINITE
+        except RunEnded as ended:
+            if ended.ending is Ending.CALLBACK:
+                raise
             return failure
         return Ending.SECOND_ORDER if leftmost.proved else failure
 

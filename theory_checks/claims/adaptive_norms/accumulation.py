@@ -207,7 +207,8 @@ def _rmsprop_edges() -> Iterable[Instance]:
         yield _rmsprop_instance([[1.0, 2.0], [-1.0, 2.0], [0.0, 1.0]], kind)
 
 
-def _equation_3() -> Claim:
+def _readings() -> tuple[Condition, ...]:
+    """What it takes to read equation (3) as the moving average."""
     columns = Condition(
         "a weight for each column",
         "the diagonal has as many entries as G has columns",
@@ -245,6 +246,11 @@ def _equation_3() -> Claim:
         "0 < beta < 1", r"\beta \in (0, 1),\ \epsilon > 0",
         lambda i: 0 < i["beta"] < 1 and i["epsilon"] > 0,
     )  # fmt: skip
+    return columns, newest, added, kept, proper
+
+
+def _equation_3() -> Claim:
+    columns, newest, added, kept, proper = _readings()
     printed = Form(
         "A = (1 - beta) G diag(beta^t, ..., beta^0) G' + epsilon I with G = [g_1, ..., g_t], or "
         "its diagonal, is what the moving average of g g' gives",

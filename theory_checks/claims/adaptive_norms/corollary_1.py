@@ -175,7 +175,8 @@ def _instance(
     }
 
 
-def _corollary_1() -> Claim:
+def _conditions() -> tuple[Condition, ...]:
+    """What it takes to make the corollary true for Adam."""
     proper = Condition(
         "proper", r"0 < \beta < 1,\ \epsilon > 0,\ \eta > 0",
         lambda i: 0 < i["beta"] < 1 and i["epsilon"] > 0 and i["eta"] > 0,
@@ -202,6 +203,11 @@ def _corollary_1() -> Claim:
             "is its maximiser: the average still points the other way.",
         ),
     )
+    return proper, own, model
+
+
+def _corollary_1() -> Claim:
+    proper, own, model = _conditions()
     printed = Form(
         "the steps -eta A^{-1/2} g of RMSProp, of Adagrad, and of Adam with g_adam = (1 - beta) "
         "sum_k beta^(t-k) g_t, minimise the first-order Taylor model in the ellipsoid of A^{1/2} "
