@@ -118,7 +118,8 @@ class Reporter:
         """Show a table of figures."""
         table = Table(box=None, pad_edge=False)
         for heading in headings:
-            table.add_column(escape(heading), justify="right", no_wrap=True)
+            # Folded where it does not fit: a figure that is cut off would be lost.
+            table.add_column(escape(heading), justify="right", overflow="fold")
         for line in lines:
             table.add_row(*(escape(cell) for cell in line))
         self._console.print(table)

@@ -237,6 +237,11 @@ def test_rates_are_chosen_by_the_stated_rule(bench):
     assert len({common[place, FULL] for place in (PLAIN, STEEP, TILTED)}) == 1
 
 
+def test_rates_are_chosen_on_starts_that_are_not_judged(bench):
+    judged, tuning = (bench.curves(PLAIN, GRADIENT, 0.1, tuning=t)[:, 0] for t in (False, True))
+    assert not set(judged) & set(tuning)
+
+
 def test_a_rate_that_diverges_is_never_chosen_and_breaks_nothing(bench):
     """Gradient descent at rate 100 grows by 1e6 in every step; at kappa 20 it overflows."""
     curves = bench.curves(STEEP, GRADIENT, 1e20)
@@ -315,6 +320,25 @@ def test_a_norm_is_chosen_from_as_many_settings_as_every_other():
         assert len(set(counts.values())) == 1, counts
 
 
+def test_settings_are_chosen_on_runs_that_are_not_judged(monkeypatch):
+    """And the one with the least mean loss at the end is."""
+    seen = {False: set(), True: set()}
+    judging = False
+
+    def train(work, setting, sizes, seed):
+        seen[judging].add(seed)
+        return curve([1.0, 2.0], [0.0, -setting.radius])
+
+    monkeypatch.setattr(figure_3_runs, "train", train)
+    work = figure_3_runs.task("softmax", 20)
+    best = figure_3_runs.chosen(work, figure_3_runs.UNIFORM, TRAINING, 0)
+    assert best.radius == max(TRAINING.uniform)
+    judging = True
+    figure_3_runs.compared(work, best, TRAINING, 0)
+    assert len(seen[True]) == TRAINING.runs
+    assert not seen[True] & seen[False]
+
+
 def test_the_same_setting_for_both_makes_no_difference():
     """Uniform against uniform: the judgement has no bias of its own."""
     work = figure_3_runs.task("least-squares", 120)
@@ -368,8 +392,8 @@ def test_a_norm_that_needs_fewer_products_is_told_from_one_that_does_not():
 def test_products_of_a_rotated_quadratic_are_counted():
     cases = ill_conditioned.measure(QUADRATICS, 0, Unwatched())
     for case in cases:
-        # More than the gradients alone: one product costs two.
-        assert np.all(case.backpropagations >= 3)
+        # In 12 dimensions, kappa = 1e4 and a gradient down to 1e-6 take more than eight products.
+        assert case.kappa < 1e4 or np.all(case.backpropagations > 16)
     uniform = {(c.solver, c.orientation, c.kappa): c for c in cases if c.norm == "uniform"}
     for kappa in QUADRATICS.kappas:
         assert uniform["Krylov", "rotated", kappa].condition == pytest.approx(kappa, rel=1e-6)

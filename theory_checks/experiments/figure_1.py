@@ -43,8 +43,8 @@ _COMPARED = ((PLAIN, DIAGONAL), (STEEP, DIAGONAL), (TILTED, DIAGONAL), (TILTED, 
 
 
 def run(level: Level, seed: int, watcher: Watcher) -> Outcome:
-    """The experiment at a level."""
-    return run_sizes(SIZES.get(level, SIZES[Level.QUICK]), seed, watcher)
+    """The experiment at the quick or the full level."""
+    return run_sizes(SIZES[level], seed, watcher)
 
 
 def run_sizes(sizes: Sizes, seed: int, watcher: Watcher) -> Outcome:

@@ -71,7 +71,7 @@ class Landscape:
         return np.array([[cosine, -sine], [sine, cosine]])
 
 
-PLAIN, STEEP, TILTED = "kappa 2", "kappa 20", "kappa 20, tilted"
+PLAIN, STEEP, TILTED = "kappa 2", "kappa 20", "tilted 20"
 LANDSCAPES = (
     Landscape(PLAIN, 2.0),
     Landscape(STEEP, 20.0),
@@ -128,10 +128,10 @@ class Rule:
 
 #: The first is the one the figure is made with.
 RULES = (
-    Rule("best of the grid, never above the start"),
-    Rule("half of those rates", factor=0.5),
+    Rule("best, never above the start"),
+    Rule("half of those", factor=0.5),
     Rule("judged after half the iterations", share=0.5),
-    Rule("one rate a method for all problems", common=True),
+    Rule("one for all problems", common=True),
     Rule("leaps above the start allowed", bounded=False),
 )
 

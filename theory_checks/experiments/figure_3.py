@@ -85,8 +85,7 @@ class Training:
 
 
 def run(level: Level, seed: int, watcher: Watcher) -> Outcome:
-    """The experiment at a level."""
-    level = level if level in SIZES else Level.QUICK
+    """The experiment at the quick or the full level."""
     return run_sizes(SIZES[level], QUADRATICS[level], seed, watcher)
 
 
@@ -289,6 +288,10 @@ _REMARKS = (
     "it counts by the share of the data it sees, so that batches of any size compare.",
     "RMSProp's ellipsoid tends to the sphere as epsilon grows: with an epsilon large enough it "
     "could not lose by much. The search here ends at 1e-4.",
+    "Softmax regression and least squares end where the noise of the batches keeps them, in every "
+    "norm but that of the window: their limits say little of the norms.",
+    "The full A of a window of 20 gradients has rank 20 at most: epsilon alone measures all other "
+    "directions, in which a step within the region can be very long.",
     "The authors' inner tolerance min(0.1, sqrt||g||) depends on the unit of the norm too: the "
     "dual norm of g by A is about one, so that ellipsoids stop at 0.1 where the sphere goes on.",
     "Radii in different norms have different units: no first radius serves all norms, hence the "

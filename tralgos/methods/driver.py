@@ -131,11 +131,10 @@ class _Loop:
         self._note(self._first(x))
         while True:
             assert self._state is not None
-            ending = self._ending(self._state)
-            if ending is not None:
-                return ending
-            self._evaluator.budget.check_time()
-            following = self._step(self._state)
+            following = self._ending(self._state)
+            if following is None:
+                self._evaluator.budget.check_time()
+                following = self._step(self._state)
             if isinstance(following, Ending):
                 return following
             self._iteration += 1
@@ -182,8 +181,8 @@ class _Loop:
 
     # ------------------------------------------------------------------ endings
 
-    def _ending(self, state: State) -> Ending | None:
-        """Why to end here; None to go on (from another state, where a saddle was left)."""
+    def _ending(self, state: State) -> Ending | State | None:
+        """Why to end here; None to go on, or the state to go on from where this is a saddle."""
         tolerance = self._evaluator.gtol if state.ending is None else self._gtol
         if state.gradient_norm <= tolerance and self._confirmed(state):
             return self._at_tolerance(state)
@@ -199,7 +198,8 @@ class _Loop:
     def _first_values(self) -> float:
         """The size of f at the start and after the first trial; infinite before there is one."""
         rows = self._trace[:2]
-        return max(abs(row.value) for row in rows) if len(rows) == 2 else math.inf
+        size = max(abs(row.value) for row in rows)
+        return size if len(rows) == 2 and size > 0.0 else math.inf
 
     def _confirmed(self, state: State) -> bool:
         """Whether the gradient of the whole function is small too, for a stochastic method."""
@@ -208,32 +208,26 @@ class _Loop:
         gradient = self._evaluator.gradient(state.x)
         return EuclideanNorm().norm(gradient) <= self._gtol
 
-    def _at_tolerance(self, state: State) -> Ending | None:
-        """What a point with a small gradient is; None where it was a saddle and has been left."""
-        wanted = self._method.second_order
-        if wanted is False:
-            return Ending.FIRST_ORDER
+    def _at_tolerance(self, state: State) -> Ending | State:
+        """What a point with a small gradient is; a state away from it where it is a saddle."""
+        wanted, self._leftmost = self._method.second_order, None
         failure = Ending.UNEXAMINED if wanted else Ending.FIRST_ORDER
-        if wanted is None and not self._evaluator.problem.has_hessian:
+        if wanted is False or (wanted is None and not self._evaluator.problem.has_hessian):
             return failure
         try:
             state = self._whole(state)
-            leftmost = examine(
+            self._leftmost = leftmost = examine(
                 self._evaluator, state.x, state.gradient, self._rng, look=wanted is None
             )
-            self._leftmost = leftmost
             if leftmost.direction is not None:
-                if self._iteration >= self._limit:
-                    return Ending.SADDLE
-                if state.ending is None and self._left(state, leftmost):
-                    return None
+                away = self._away(state, leftmost)
+                if away is not None:
+                    return away
                 if not leftmost.proved:
                     return Ending.SADDLE
         except NonFiniteError:
             return Ending.NON_FINITE
-        except RunEnded as ended:
-            if ended.ending is Ending.CALLBACK:
-                raise
+        except RunEnded:
             return failure
         return Ending.SECOND_ORDER if leftmost.proved else failure
 
@@ -245,23 +239,23 @@ class _Loop:
         size = EuclideanNorm().norm(gradient)
         return replace(state, value=value, gradient=gradient, gradient_norm=size)
 
-    def _left(self, state: State, leftmost: LeftmostEstimate) -> bool:
-        """Leave a saddle: begin anew at a lower point along its direction."""
+    def _away(self, state: State, leftmost: LeftmostEstimate) -> State | None:
+        """The method begun anew at a lower point along the direction of negative curvature."""
+        if state.ending is not None or self._iteration >= self._limit:
+            return None
         found = leave_saddle(self._evaluator, state.x, state.value, state.gradient, leftmost)
         if found is None:
-            return False
+            return None
         fresh = self._method.restart(self._evaluator, state, found[0], self._rng)
         if not math.isfinite(fresh.gradient_norm):
-            return False
+            return None
         if fresh.gradient_norm <= self._evaluator.gtol:
             # Where a gradient of this size says nothing, a smaller one has to be waited for.
             self._evaluator.gtol = 0.1 * fresh.gradient_norm
-        self._iteration += 1
         record = StepRecord(
             accepted=True, matvecs=leftmost.matvecs, subproblem="along negative curvature"
         )
-        self._note(replace(fresh, records=(record,)))
-        return True
+        return replace(fresh, records=(record,))
 
     # ------------------------------------------------------------------ results
 
