@@ -146,7 +146,7 @@ class Reporter:
         for table in outcome.tables:
             self.line(f"\n{table.title}")
             self.table(table.headings, table.lines)
-        self.line("\nwhat the paper says, and whether it came out:")
+        self.line("\nsentences of the paper (in brackets: not its own), and whether they came out:")
         for sentence in outcome.sentences:
             self._sentence(sentence)
         for remark in outcome.remarks:

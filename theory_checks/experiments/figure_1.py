@@ -34,7 +34,7 @@ from theory_checks.experiments.outcome import Choice, Outcome, Table, Watcher
 __all__ = ["SIZES", "run", "run_sizes"]
 
 SIZES = {
-    Level.QUICK: Sizes(iterations=50, starts=30, tuning=8, rates=4),
+    Level.QUICK: Sizes(iterations=50, starts=30, tuning=10, rates=8),
     Level.FULL: Sizes(iterations=50, starts=30, tuning=30, rates=10),
 }
 

@@ -294,6 +294,8 @@ _REMARKS = (
     "directions, in which a step within the region can be very long.",
     "The authors' inner tolerance min(0.1, sqrt||g||) depends on the unit of the norm too: the "
     "dual norm of g by A is about one, so that ellipsoids stop at 0.1 where the sphere goes on.",
+    "Quadratics: with at most 50 conjugate gradients a step and kappa of 1e5 or more the steps of "
+    "the uniform norm fall far short, and on the axes even A itself can overtake it.",
     "Radii in different norms have different units: no first radius serves all norms, hence the "
     "search, with as many settings tried for each norm.",
 )

@@ -251,7 +251,7 @@ def _sentence(solver: str, orientation: str, norm: str, ratios: np.ndarray) -> S
     # A run draws its rotation and start once for all condition numbers: one value a run.
     seen = mean_interval(ratios.mean(axis=0), CONFIDENCE)
     return Sentence(
-        f"{norm} needs fewer backpropagations than uniform: {orientation} quadratics, {solver}",
+        f"(ours) {norm} needs fewer backpropagations than uniform: {orientation}, {solver}",
         "log10 of the ratio, mean over the condition numbers; yes if < 0",
         seen.mean,
         seen.low,

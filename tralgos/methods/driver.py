@@ -249,7 +249,7 @@ class _Loop:
         fresh = self._method.restart(self._evaluator, state, found[0], self._rng)
         if not math.isfinite(fresh.gradient_norm):
             return None
-        if fresh.gradient_norm <= self._evaluator.gtol:
+        if 0.0 < fresh.gradient_norm <= self._evaluator.gtol:
             # Where a gradient of this size says nothing, a smaller one has to be waited for.
             self._evaluator.gtol = 0.1 * fresh.gradient_norm
         record = StepRecord(

@@ -60,5 +60,8 @@ _MESSAGES = {
     Ending.UNBOUNDED: "the function seems to have no lower bound",
     Ending.NON_FINITE: "a derivative is NaN or infinite at the current point",
     Ending.NORM_LOST: "the norm of the steps is not positive definite to rounding any more",
-    Ending.NO_DECREASE: "no step was found that decreases the function",
+    Ending.NO_DECREASE: (
+        "no step was found that decreases the function, although the model promises it; its "
+        "derivatives may be wrong (Problem.check_derivatives tells)"
+    ),
 }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tralgos.methods.search import Trial
+from tralgos.methods.inner import InnerStep
 
 __all__ = ["Forcing"]
 
 #: The relative residual is kept between these.
-_LEAST, _MOST = 1e-4, 0.2
+_LEAST, _MOST = 1e-6, 0.2
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Forcing:
     The gradient that the model predicts at its own step, ||g + Hs||, against the one
     that was found there, tells how far the model can be trusted, and more accuracy
     than that is wasted (Eisenstat and Walker 1996, choice 1). The error of a model is
-    O(||s||^2), so close to a minimum convergence is superlinear.
+    O(||s||^2), so that convergence is superlinear, until the least eta makes it linear with
+    that factor.
 
     Attributes
     ----------
@@ -28,9 +29,17 @@ class Forcing:
 
     eta: float = _MOST
 
-    def after(self, before: float, taken: Trial, found: float) -> Forcing:
-        """The forcing of the next model, from gradient norms before and after a step."""
-        if taken.step.on_boundary:
+    def after(self, before: float, step: InnerStep, found: float) -> Forcing:
+        """The forcing of the next model.
+
+        Parameters
+        ----------
+        before, found : float
+            Dual norms of the gradient before and after the step.
+        step : InnerStep
+            With the dual norm of the gradient that the model predicted, its residual.
+        """
+        if step.on_boundary:
             return Forcing()
-        eta = abs(found - taken.step.residual) / before
+        eta = abs(found - step.residual) / before
         return Forcing(min(max(eta, _LEAST), _MOST))

@@ -97,8 +97,8 @@ class KrylovInner:
     residual : float
         or the residual is below this (in the dual norm).
     boundary_rtol : float
-        In place of `rtol` where that is less and the radius binds: then it is not the
-        model that limits progress.
+        In place of `rtol`, if that is less, where the radius binds or the cubic term
+        outweighs the curvature: then it is not the model that limits progress.
     memory : int
         Bytes for the basis.
     """
@@ -176,11 +176,16 @@ class KrylovInner:
         return step
 
     def _enough(self, step: KrylovStep, target: Target) -> bool:
-        rtol, residual = self._rtol, self._residual
-        if isinstance(target, RadiusTarget) and not step.solution.interior:
-            rtol = max(rtol, self._boundary_rtol)
+        rtol = max(self._rtol, self._boundary_rtol) if self._binds(step, target) else self._rtol
         found = step.residual * self._model.gradient_scale
-        return step.gap <= rtol * step.decrease or found <= residual
+        return step.gap <= rtol * step.decrease or found <= self._residual
+
+    def _binds(self, step: KrylovStep, target: Target) -> bool:
+        """Whether the radius, or the cubic term, limits the step more than the curvature."""
+        if isinstance(target, RadiusTarget):
+            return not step.solution.interior
+        run = self._space.lanczos
+        return run is not None and run.T.leftmost_value() < 0.5 * step.solution.multiplier
 
     def _step(self, step: KrylovStep, radius: float) -> InnerStep:
         h, c = self._model.hessian_scale, self._model.gradient_scale

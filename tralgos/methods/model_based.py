@@ -17,7 +17,7 @@ from tralgos.methods.evaluator import CurvatureKind, Evaluator
 from tralgos.methods.forcing import Forcing
 from tralgos.methods.inner_choice import InnerChoice, checked_choice, inner_solver
 from tralgos.methods.method import Method
-from tralgos.methods.protocol import State, StepRecord
+from tralgos.methods.protocol import State
 from tralgos.methods.search import Control, Search, Trial
 from tralgos.methods.space import Space, checked_norm
 from tralgos.norms import EuclideanNorm
@@ -134,19 +134,18 @@ class ModelBased(Method):
         records = search.records(problem.counts.nhvp - before)
         if taken is None:
             return replace(state, records=records, ending=search.ending)
-        parameter = control.accepted(taken, overreached=search.overreached)
-        return self._follow(problem, state, taken, parameter, records)
-
-    def _follow(
-        self,
-        problem: Evaluator,
-        state: ModelState,
-        taken: Trial,
-        parameter: float,
-        records: tuple[StepRecord, ...],
-    ) -> State:
-        """The state after the step that was taken."""
         gradient = taken.gradient if taken.gradient is not None else problem.gradient(taken.x)
+        # Against the residual that the model predicted, so in the same norm.
+        found = norm.dual_norm(gradient)
+        return replace(
+            self._moved(state, taken, gradient),
+            records=records,
+            parameter=control.accepted(taken, overreached=search.overreached),
+            forcing=state.forcing.after(solver.gradient_norm, taken.step, found),
+        )
+
+    def _moved(self, state: ModelState, taken: Trial, gradient: Array) -> ModelState:
+        """The state at the point that was taken."""
         size = EuclideanNorm().norm(gradient)
         fallen = size <= 0.5 * state.least_gradient
         hidden = taken.gradient is not None  # f could not show the decrease
@@ -156,11 +155,8 @@ class ModelBased(Method):
             taken.value,
             gradient,
             size,
-            records,
-            Ending.ROUNDING if stalled > _PATIENCE else None,
-            parameter=parameter,
+            ending=Ending.ROUNDING if stalled > _PATIENCE else None,
             space=state.space.after(gradient),
-            forcing=state.forcing.after(state.gradient_norm, taken, size),
             stalled=stalled,
             least_gradient=min(state.least_gradient, size),
         )

@@ -134,12 +134,19 @@ class Search:
         while True:
             trial = self._try(control.solve(self._solver, parameter), parameter)
             if trial is None:
-                self.ending = Ending.ROUNDING
+                self.ending = self._why_none()
                 return None
             if control.accepts(trial.ratio):
                 self._taken = self._bolder(trial)
                 return self._taken
             parameter = control.rejected(trial, trial.value - self._state.value)
+
+    def _why_none(self) -> Ending:
+        """Rounding, unless a decrease that f could have shown was promised and did not come."""
+        value = self._state.value
+        if any(not doubtful(t.step.decrease, value, self._eps) for t in self._trials):
+            return Ending.NO_DECREASE
+        return Ending.ROUNDING
 
     def _bolder(self, trial: Trial) -> Trial:
         """The best of longer steps of the same model, while they lower f as it says.
@@ -189,7 +196,7 @@ class Search:
     def _ratio_of_gradients(
         self, step: InnerStep, slope: float, value: float, gradient: Array
     ) -> float:
-        """Actual over predicted decrease by the gradients at both ends; at most 0 for no decrease.
+        """Actual over predicted decrease by the gradients at both ends; -inf where f rises.
 
         It counts if f rises by no more than rounding, or by what may be rounding while the
         gradient falls.
@@ -200,7 +207,7 @@ class Search:
         rise = value - state.value
         falls = EuclideanNorm().norm(gradient) < state.gradient_norm
         allowed = math.sqrt(self._eps) * abs(state.value) if falls else self._level
-        return ratio if rise <= allowed else min(ratio, 0.0)
+        return ratio if rise <= allowed else -math.inf
 
     def records(self, matvecs: int) -> tuple[StepRecord, ...]:
         """One a trial; the products of the whole search stand with the first."""

@@ -197,7 +197,9 @@ def leave_saddle(
     """A point along the direction of negative curvature where f is lower; None if none is found.
 
     Both signs are tried, the downhill one first, from a step of the size of x on, and
-    quartered until a tenth of the decrease of the model lies below rounding.
+    quartered until the model's decrease lies below rounding. At least a tenth of the decrease
+    that the curvature promises has to be there beyond that of the slope: a convex f falls
+    along its slope as well.
     """
     v = leftmost.direction
     if v is None:
@@ -208,12 +210,13 @@ def leave_saddle(
         v, slope = -1.0 * v, -slope
     length = max(1.0, norm.norm(x))
     noise = 4.0 * eps(x.dtype) * abs(value)
-    while 0.5 * length * length * abs(leftmost.value) - slope * length > noise:
+    bend = 0.5 * leftmost.value
+    while length * length * abs(bend) > noise:
         for sign in (1.0, -1.0):
             trial = x + (sign * length) * v
             found = problem.value(trial)
-            model = sign * slope * length + 0.5 * length * length * leftmost.value
-            if found < value and found <= value + 0.1 * model and math.isfinite(found):
+            enough = value + sign * slope * length + 0.1 * length * length * bend
+            if math.isfinite(found) and found < value and found <= enough:
                 return trial, found
         length *= 0.25
     return None

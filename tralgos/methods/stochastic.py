@@ -57,8 +57,6 @@ class StochasticState(State):
         Of the next step, and of the first; None before the first curvature is known.
     space : Space
         The norm, and what it has accumulated.
-    forcing : Forcing
-        How accurately the next model is to be solved.
     sample : object or None
         The terms that `gradient` is of; None for all.
     """
@@ -66,7 +64,6 @@ class StochasticState(State):
     radius: float | None = None
     first_radius: float | None = None
     space: Space = field(default_factory=Space)
-    forcing: Forcing = field(default_factory=Forcing)
     sample: Sample | None = field(default=None, repr=False)
 
 
@@ -275,7 +272,8 @@ class StochasticTrustRegion(ModelBased):
         if self._is_zero(state.gradient_norm):
             radius = given or min(norm.norm(state.x) or 1.0, self.max_radius or math.inf)
             return eigenpoint_step(H, state.x, norm, radius, rng), radius, 0.0
-        solver = inner_solver(self.subproblem, problem, H, state.gradient, norm, state.forcing, rng)
+        # Another sample would show another gradient than the one that this model predicts.
+        solver = inner_solver(self.subproblem, problem, H, state.gradient, norm, Forcing(), rng)
         if given is None:
             given = self._control().first(solver, norm.norm(state.x))
             if self.rule == "efficient-tr":
@@ -340,9 +338,6 @@ class StochasticTrustRegion(ModelBased):
         x, value = (state.x, state.value) if taken is None else (taken.x, taken.value)
         sample, fresh, gradient = self._gradient(problem, x, rng)
         size = EuclideanNorm().norm(gradient)
-        forcing = state.forcing
-        if taken is not None and not self._is_zero(state.gradient_norm):
-            forcing = forcing.after(state.gradient_norm, taken, size)
         return replace(
             state,
             x=x,
@@ -350,7 +345,6 @@ class StochasticTrustRegion(ModelBased):
             gradient=gradient,
             gradient_norm=size,
             space=state.space.after(self._modelled(gradient, size)),
-            forcing=forcing,
             sample=sample,
         )
 
