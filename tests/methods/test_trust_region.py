@@ -16,7 +16,7 @@ from tests.namespaces import FetchCounter, Xp
 from tralgos import CubicRegularization, Ending, SphereDescent, Steihaug, TrustRegion, minimize
 from tralgos.errors import ArgumentError, ArrayTypeError
 from tralgos.norms import AdagradNorm, AdamNorm, DiagonalNorm, MatrixNorm, RMSPropNorm
-from tralgos.problems import FunctionProblem, Rosenbrock, collection
+from tralgos.problems import DoubleWell, FunctionProblem, Rosenbrock, collection
 
 METHODS = [
     TrustRegion(),
@@ -123,6 +123,47 @@ def test_gradient_tolerance_below_rounding_ends() -> None:
     assert run.ending in (Ending.ROUNDING, Ending.FIRST_ORDER)
     assert run.nit < 1000
     assert run.gradient_norm < 1e-10
+
+
+@pytest.mark.parametrize("method", [TrustRegion(), TrustRegion(eta1=0.0), CubicRegularization()])
+def test_wrong_gradient_is_not_called_rounding(method: Any) -> None:
+    """Of the wrong sign: f rises along every step, and the run says that it might be wrong."""
+    problem = FunctionProblem(
+        lambda x: float(x @ x), lambda x: -2.0 * x, hess=lambda x: 2.0 * np.eye(2), n=2
+    )
+    run = minimize(problem, np.ones(2), method)
+    assert run.ending is Ending.NO_DECREASE
+    assert "check_derivatives" in run.message
+    assert run.fun <= 2.0 * (1.0 + 1e-7)
+
+
+@pytest.mark.parametrize("method", [TrustRegion(), CubicRegularization()])
+def test_wrong_hessian_ends(method: Any) -> None:
+    """A convex f falls along its slope: that is no evidence for a negative curvature."""
+    problem = FunctionProblem(
+        lambda x: float(x @ x), lambda x: 2.0 * x, hess=lambda x: np.diag([2.0, -2.0]), n=2
+    )
+    run = minimize(problem, np.ones(2), method)
+    assert run.ending is Ending.SADDLE
+    assert run.nit < 100
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+@pytest.mark.parametrize("second_order", [None, True])
+def test_a_maximum_whose_neighbour_is_stationary(n: int, second_order: bool | None) -> None:
+    """The first step away from 0 lands on a minimum exactly: it is looked at, not stepped from."""
+    run = minimize(DoubleWell(n), np.zeros(n), TrustRegion(second_order=second_order))
+    assert run.ending is Ending.SECOND_ORDER
+    assert np.abs(run.x) == pytest.approx(np.ones(n), abs=1e-4)
+
+
+@pytest.mark.parametrize("c", [2.0**-20, 1.0, 2.0**20])
+def test_multiples_of_the_norm_change_nothing(c: float) -> None:
+    run = minimize(Hidden(Rosenbrock(50)), np.full(50, -1.0), gtol=1e-8)
+    other = TrustRegion(norm=DiagonalNorm(np.full(50, c * c)))
+    scaled = minimize(Hidden(Rosenbrock(50)), np.full(50, -1.0), other, gtol=1e-8)
+    assert (run.nit, run.nhvp) == (scaled.nit, scaled.nhvp)
+    assert scaled.x == pytest.approx(run.x)
 
 
 @pytest.mark.parametrize("power", [-300, 300])

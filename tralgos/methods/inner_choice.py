@@ -72,7 +72,9 @@ def inner_solver(
         options |= {"method": "auto", "certify": "auto"}
     else:
         options |= {"method": choice, "certify": "none"}
-    return SubproblemInner(H.operand if dense else H, g, norm, **options)
+    # A matrix that is factorised costs no products; one that is multiplied with does.
+    factorised = dense and choice in ("direct", "exact")
+    return SubproblemInner(H.operand if factorised else H, g, norm, **options)
 
 
 def _krylov(

@@ -42,6 +42,8 @@ class ModelState(State):
         How accurately the next model is to be solved.
     stalled : int
         Steps in a row below the rounding of f in which the gradient did not fall by half.
+    refuted : bool
+        Whether in one of those steps f did not show a decrease that it could have shown.
     least_gradient : float
         The least gradient norm so far.
     """
@@ -50,6 +52,7 @@ class ModelState(State):
     space: Space = field(default_factory=Space)
     forcing: Forcing = field(default_factory=Forcing)
     stalled: int = 0
+    refuted: bool = False
     least_gradient: float = math.inf
 
 
@@ -133,30 +136,36 @@ class ModelBased(Method):
         taken = search.run(parameter)
         records = search.records(problem.counts.nhvp - before)
         if taken is None:
-            return replace(state, records=records, ending=search.ending)
+            ending = Ending.NO_DECREASE if search.refuted or state.refuted else Ending.ROUNDING
+            return replace(state, records=records, ending=ending)
         gradient = taken.gradient if taken.gradient is not None else problem.gradient(taken.x)
         # Against the residual that the model predicted, so in the same norm.
         found = norm.dual_norm(gradient)
         return replace(
-            self._moved(state, taken, gradient),
+            self._moved(state, taken, gradient, refuted=search.refuted),
             records=records,
             parameter=control.accepted(taken, overreached=search.overreached),
             forcing=state.forcing.after(solver.gradient_norm, taken.step, found),
         )
 
-    def _moved(self, state: ModelState, taken: Trial, gradient: Array) -> ModelState:
+    def _moved(
+        self, state: ModelState, taken: Trial, gradient: Array, *, refuted: bool
+    ) -> ModelState:
         """The state at the point that was taken."""
         size = EuclideanNorm().norm(gradient)
         fallen = size <= 0.5 * state.least_gradient
         hidden = taken.gradient is not None  # f could not show the decrease
         stalled = state.stalled + 1 if hidden and not fallen else 0
+        refuted = stalled > 0 and (refuted or state.refuted)
+        standstill = Ending.NO_DECREASE if refuted else Ending.ROUNDING
         return ModelState(
             taken.x,
             taken.value,
             gradient,
             size,
-            ending=Ending.ROUNDING if stalled > _PATIENCE else None,
+            ending=standstill if stalled > _PATIENCE else None,
             space=state.space.after(gradient),
             stalled=stalled,
+            refuted=refuted,
             least_gradient=min(state.least_gradient, size),
         )

@@ -20,7 +20,6 @@ from tralgos.methods.acceptance import (
     rounding_level,
     unseen,
 )
-from tralgos.methods.ending import Ending
 from tralgos.methods.evaluator import Evaluator
 from tralgos.methods.inner import InnerSolver, InnerStep
 from tralgos.methods.protocol import State, StepRecord
@@ -108,8 +107,6 @@ class Search:
 
     Attributes
     ----------
-    ending : Ending or None
-        Why no step was taken.
     overreached : bool
         Whether a bolder parameter than the one that is taken has failed.
     """
@@ -125,7 +122,6 @@ class Search:
         self._level = rounding_level(state.value, self._eps)
         self._trials: list[Trial] = []
         self._taken: Trial | None = None
-        self.ending: Ending | None = None
         self.overreached = False
 
     def run(self, parameter: float) -> Trial | None:
@@ -134,19 +130,18 @@ class Search:
         while True:
             trial = self._try(control.solve(self._solver, parameter), parameter)
             if trial is None:
-                self.ending = self._why_none()
                 return None
             if control.accepts(trial.ratio):
                 self._taken = self._bolder(trial)
                 return self._taken
             parameter = control.rejected(trial, trial.value - self._state.value)
 
-    def _why_none(self) -> Ending:
-        """Rounding, unless a decrease that f could have shown was promised and did not come."""
+    @property
+    def refuted(self) -> bool:
+        """Whether a trial failed of which f could have shown the decrease."""
         value = self._state.value
-        if any(not doubtful(t.step.decrease, value, self._eps) for t in self._trials):
-            return Ending.NO_DECREASE
-        return Ending.ROUNDING
+        failed = [trial for trial in self._trials if not self._control.accepts(trial.ratio)]
+        return any(not doubtful(trial.step.decrease, value, self._eps) for trial in failed)
 
     def _bolder(self, trial: Trial) -> Trial:
         """The best of longer steps of the same model, while they lower f as it says.
