@@ -183,8 +183,9 @@ def test_pictures_are_small_pngs(made, tmp_path):
     _, outcome = made
     whole, _ = told(outcome)
     files = write(whole, "paper-figure", outcome, tmp_path / "new" / "folder")
-    assert [path.name for path in files] == ["paper-figure.json", *outcome.pictures]
-    for path in files[1:]:
+    names = [path.name for path in files]
+    assert names == ["paper-figure.json", "paper-figure.md", *outcome.pictures]
+    for path in files[2:]:
         assert path.read_bytes().startswith(b"\x89PNG")
         assert path.stat().st_size < 150_000
 
@@ -486,3 +487,23 @@ def test_section_4_1_is_reproduced_with_its_numbers(tmp_path):
     whole = document(experiment, outcome, Level.QUICK, 0, 1.0)
     assert [row["shift"] for row in whole["numbers"]["rows"]] == whole["numbers"]["lambdas"]
     assert {sentence["answer"] for sentence in whole["sentences"]} == {"yes"}
+
+
+def test_page_says_all_that_the_file_says(made, tmp_path):
+    """Each cell, sentence and choice is on the page, and every row has its columns."""
+    _, outcome = made
+    whole, _ = told(outcome)
+    write(whole, "paper-figure", outcome, tmp_path)
+    page = (tmp_path / "paper-figure.md").read_text(encoding="utf-8")
+    plain = page.replace("\\|", "/").replace("\\*", "*")
+    for table in outcome.tables:
+        for line in table.lines:
+            assert "| " + " | ".join(line).replace("||", "//") + " |" in plain.replace("||", "//")
+    for sentence in outcome.sentences:
+        assert f"**{sentence.answer}**" in page
+        assert sentence.says.split("|")[0].split("*")[0] in plain
+    for choice in outcome.choices:
+        assert choice.left_open.split("|")[0].split("*")[0] in plain
+    columns = {row.count(" | ") for row in plain.splitlines() if row.startswith("| sentence")}
+    assert columns == {2}
+    assert all(f"(figures/{name})" in page for name in outcome.pictures)

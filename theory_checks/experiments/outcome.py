@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import tralgos
 from theory_checks.claim import Level
+from theory_checks.experiments.page import markdown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -209,7 +210,7 @@ def document(
 
 
 def write(document: Mapping[str, Any], stem: str, outcome: Outcome, folder: Path) -> Sequence[Path]:
-    """Write the JSON and the pictures into `folder`, which is made if need be.
+    """Write the JSON, the pictures and a page into `folder`, which is made if need be.
 
     Returns
     -------
@@ -225,7 +226,9 @@ def write(document: Mapping[str, Any], stem: str, outcome: Outcome, folder: Path
     numbers = folder / f"{stem}.json"
     text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
     numbers.write_text(text + "\n", encoding="utf-8")
-    files = [numbers]
+    page = folder / f"{stem}.md"
+    page.write_text(markdown(document), encoding="utf-8")
+    files = [numbers, page]
     for name, canvas in outcome.pictures.items():
         _save(canvas, folder / name)
         files.append(folder / name)
