@@ -9,6 +9,7 @@ __all__ = [
     "ArgumentError",
     "ArrayTypeError",
     "AsymmetryError",
+    "MissingDataError",
     "NonFiniteError",
     "NotPositiveDefiniteError",
     "ShapeError",
@@ -42,3 +43,7 @@ class AsymmetryError(TralgosError, ValueError):
 
 class NotPositiveDefiniteError(TralgosError, ValueError):
     """A norm's matrix is not positive definite."""
+
+
+class MissingDataError(TralgosError, ImportError):
+    """A data set comes with a package that is not installed; the message says which."""

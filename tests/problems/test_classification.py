@@ -12,10 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.namespaces import Xp
-from tralgos.errors import ArgumentError, ArrayTypeError, ShapeError
+from tralgos.errors import ArgumentError, ArrayTypeError, MissingDataError, ShapeError
 from tralgos.problems import (
     LogisticRegression,
-    MissingDataError,
     SoftmaxRegression,
     digits_problem,
     load_digits,

@@ -4,7 +4,7 @@ from tralgos.problems import collection
 from tralgos.problems.base import Problem, StochasticProblem
 from tralgos.problems.classification import LogisticRegression, SoftmaxRegression
 from tralgos.problems.derivatives import CurvatureCheck, DerivativeCheck
-from tralgos.problems.digits import MissingDataError, digits_problem, load_digits
+from tralgos.problems.digits import digits_problem, load_digits
 from tralgos.problems.finite_sum import FiniteSum
 from tralgos.problems.functions import FunctionProblem
 from tralgos.problems.least_squares import LeastSquares, NonlinearLeastSquares
@@ -30,7 +30,6 @@ __all__ = [
     "FunctionProblem",
     "LeastSquares",
     "LogisticRegression",
-    "MissingDataError",
     "MonkeySaddle",
     "NonlinearLeastSquares",
     "Problem",

@@ -6,22 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tralgos.arguments import check_choice
-from tralgos.errors import TralgosError
+from tralgos.errors import MissingDataError
 from tralgos.problems.classification import LogisticRegression, SoftmaxRegression
 from tralgos.problems.finite_sum import FiniteSum
 from tralgos.problems.least_squares import LeastSquares
 from tralgos.problems.networks import TwoLayerNetwork
 
-__all__ = ["MissingDataError", "digits_problem", "load_digits"]
+__all__ = ["digits_problem", "load_digits"]
 
 CLASSES = 10
 
 #: The brightest pixel of the data set.
 BRIGHTEST = 16.0
-
-
-class MissingDataError(TralgosError, ImportError):
-    """The data set comes with a package that is not installed."""
 
 
 def load_digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
