@@ -10,15 +10,18 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 
 from benchmarks import _report
-from benchmarks._runs import METHODS, SADDLE, Run, solve
+from benchmarks._runs import DENSE_METHODS, LIMIT, METHODS, SADDLE, Run, solve
 from tralgos.problems import Problem, collection
 
 __all__ = ["tables"]
@@ -26,8 +29,13 @@ __all__ = ["tables"]
 COMMAND = "python -m benchmarks.minimisers --out docs/minimisers.md"
 OURS, PEER = "tralgos TrustRegion", "SciPy trust-ncg"
 TOLERANCES = (1e-5, 1e-8)
-#: About how many variables the scalable problems have.
-LARGE = 1000
+#: About how many variables the scalable problems have, without and with dense methods.
+LARGE, MEDIUM = 2000, 300
+GROUPS = {
+    "small": "Problems of Moré, Garbow and Hillstrom, 2 to 12 variables",
+    "medium": f"Scalable problems, about {MEDIUM} variables",
+    "large": f"Scalable problems, about {LARGE} variables",
+}
 
 
 @dataclass(frozen=True)
@@ -46,13 +54,17 @@ class Task:
 
 
 def _tasks() -> list[Task]:
-    small = [("small", p) for p in collection.more_garbow_hillstrom()]
-    large = [("large", p) for p in collection.scalable(LARGE)]
+    problems = [
+        *(("small", problem) for problem in collection.more_garbow_hillstrom()),
+        *(("medium", problem) for problem in collection.scalable(MEDIUM)),
+        *(("large", problem) for problem in collection.scalable(LARGE)),
+    ]
     return [
         Task(group, problem.name, problem.n or 0, relative, method)
-        for group, problem in small + large
+        for group, problem in problems
         for relative in TOLERANCES
         for method in METHODS
+        if group != "large" or method not in DENSE_METHODS
     ]
 
 
@@ -67,8 +79,11 @@ Results = dict[Task, Run]
 
 def _all(workers: int) -> Results:
     tasks = _tasks()
+    quiet = not sys.stderr.isatty()
     with ProcessPoolExecutor(workers) as pool:
-        return dict(zip(tasks, pool.map(_run, tasks, chunksize=4), strict=True))
+        runs = pool.map(_run, tasks, chunksize=4)
+        watched = track(runs, "minimising", len(tasks), console=Console(stderr=True), disable=quiet)
+        return dict(zip(tasks, watched, strict=True))
 
 
 def _select(results: Results, group: str, relative: float, method: str) -> dict[str, Run]:
@@ -105,6 +120,8 @@ def _summary(results: Results, group: str, relative: float) -> _report.Table:
     rows = []
     for method in METHODS:
         runs = _select(results, group, relative, method)
+        if not runs:
+            continue
         false = sum(run.claimed and not run.solved for run in runs.values())
         saddles = sum(run.claimed and run.curvature < -SADDLE for run in runs.values())
         raised = sum(run.error.endswith("Error") for run in runs.values())
@@ -122,8 +139,9 @@ def _summary(results: Results, group: str, relative: float) -> _report.Table:
             ]
         )
     return _report.Table(
-        f"{group.capitalize()} problems, ||g|| <= {relative:.0e} ||g0||",
-        "Solved: by the gradient at the returned point. False: success reported, not solved. "
+        f"{GROUPS[group]}: ||g|| <= {relative:.0e} ||g0||",
+        "Solved: by the gradient at the returned point, within "
+        f"{LIMIT:g} s. False: success reported, not solved. "
         f"Saddles: success reported with lambda_1 < -{SADDLE:g} ||H||. Products and cost: "
         f"geometric mean over the problems that both solve (their number) of the ratio to "
         f"{PEER}; cost counts 1 for a value, 3 for a gradient, 6 for a product.",
@@ -161,7 +179,7 @@ def _details(results: Results, group: str, relative: float) -> _report.Table:
             ]
         )
     return _report.Table(
-        f"{group.capitalize()} problems one by one, {relative:.0e}",
+        f"{GROUPS[group]}, one by one: {relative:.0e}",
         f"{OURS} / {PEER}.",
         (
             "problem",
@@ -183,19 +201,21 @@ def tables(workers: int = 2, picture: Path | None = None) -> Iterator[_report.Ta
     results = _all(workers)
     if picture is not None:
         draw_profile(results, picture)
-    for group in ("small", "large"):
+    for group in GROUPS:
         for relative in TOLERANCES:
             yield _summary(results, group, relative)
-    for group in ("small", "large"):
+    for group in GROUPS:
         yield _details(results, group, TOLERANCES[-1])
 
 
 def _profile(results: Results, relative: float, method: str, what: str) -> np.ndarray:
-    """The ratio to the best method on each problem; infinite where it was not solved."""
+    """The ratio to the best method on each problem that all ran; infinite where not solved."""
     best: dict[tuple[str, str], float] = {}
     own: dict[tuple[str, str], float] = {}
     for task, run in results.items():
-        if task.relative != relative or (what == "products" and not run.products):
+        if task.relative != relative or task.group == "large":
+            continue
+        if what == "products" and not run.products:
             continue
         spent = run.products + 1.0 if what == "products" else run.cost
         if not run.solved or (what == "cost" and "exact" in task.method):
@@ -204,12 +224,12 @@ def _profile(results: Results, relative: float, method: str, what: str) -> np.nd
         best[key] = min(best.get(key, math.inf), spent)
         if task.method == method:
             own[key] = spent
-    keys = {(task.group, task.name) for task in results}
+    keys = {(task.group, task.name) for task in results if task.group != "large"}
     return np.sort([own.get(key, math.inf) / best.get(key, 1.0) for key in keys])
 
 
 def draw_profile(results: Results, path: Path) -> None:
-    """Performance profiles (Dolan and More 2002) in products and in cost."""
+    """Performance profiles (Dolan and More 2002): products and cost, up to MEDIUM variables."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from tralgos.errors import (
     NonFiniteError,
     ShapeError,
 )
+from tralgos.methods.evaluator import Evaluator
+from tralgos.methods.protocol import MethodProtocol, State
 from tralgos.problems import FunctionProblem, Rosenbrock
 
 
@@ -277,6 +280,328 @@ def test_x0_is_not_written_to() -> None:
     x = np.array([-1.2, 1.0])
     minimize(rosenbrock(), x)
     assert x.tolist() == [-1.2, 1.0]
+
+
+# ---------------------------------------------------------------------- the loop alone
+
+
+class Scripted(MethodProtocol):
+    """A method that walks through given states, whatever the problem is."""
+
+    second_order: bool | None = None
+
+    def __init__(self, *states: State, **options: Any) -> None:
+        self._states = iter(states)
+        self._restarts = iter(options.get("restarts", ()))
+        self._products = options.get("products", 0)
+        self._stochastic = options.get("stochastic", False)
+        self.second_order = options.get("second_order", False)
+        self.steps = 0
+        self.restarted: list[np.ndarray] = []
+
+    def init(self, problem: Evaluator, x0: Any, rng: np.random.Generator) -> State:
+        return next(self._states)
+
+    def step(self, problem: Evaluator, state: State, rng: np.random.Generator) -> State:
+        self.steps += 1
+        if self._products:
+            problem.curvature(state.x) @ state.x
+        return next(self._states)
+
+    def restart(
+        self, problem: Evaluator, state: State, x: np.ndarray, rng: np.random.Generator
+    ) -> State:
+        self.restarted.append(x)
+        return next(self._restarts)
+
+    @property
+    def stochastic(self) -> bool:
+        return self._stochastic
+
+
+def at(x: Any, value: float, gradient: Any, ending: Ending | None = None) -> State:
+    x, gradient = np.asarray(x, dtype=float), np.asarray(gradient, dtype=float)
+    return State(x, value, gradient, float(np.linalg.norm(gradient)), ending=ending)
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of the driver and its budgets."""
+    made = Clock()
+    monkeypatch.setattr("tralgos.methods.driver.time", made)
+    monkeypatch.setattr("tralgos.methods.evaluator.time", made)
+    return made
+
+
+ORIGIN, BOTTOM = np.zeros(2), np.array([0.0, np.sqrt(0.5)])
+
+
+def test_result_shares_no_memory_with_x0() -> None:
+    """A run that ends where it starts gives an array of its own."""
+    x = np.ones(2)
+    run = minimize(rosenbrock(), x)
+    assert run.nit == 0
+    assert not np.shares_memory(run.x, x)
+
+
+@pytest.mark.parametrize(("dtype", "reached"), [(np.float64, 1e-5), (np.float32, 5e-3)])
+def test_default_tolerance_follows_the_dtype(dtype: type, reached: float) -> None:
+    for factor, success in ((0.99, True), (1.01, False)):
+        start = State(np.ones(2, dtype), 1.0, np.ones(2, dtype), factor * reached)
+        method = Scripted(start, start)
+        assert minimize(rosenbrock(), np.ones(2, dtype), method, maxiter=1).success == success
+
+
+@pytest.mark.parametrize(("gtol", "gradient"), [(5.0, [3.0, 4.0]), (0.0, [0.0, 0.0])])
+def test_a_gradient_of_the_size_of_the_tolerance_is_small(gtol: float, gradient: Any) -> None:
+    run = minimize(rosenbrock(), None, Scripted(at(ORIGIN, 1.0, gradient)), gtol=gtol)
+    assert (run.ending, run.nit) == (Ending.FIRST_ORDER, 0)
+
+
+def test_best_of_equal_values_is_the_last() -> None:
+    """Below the rounding of f it is the gradient that still falls."""
+    states = [at([float(k), 0.0], v, [4.0 - k, 0.0]) for k, v in enumerate((3.0, 1.0, 1.0, 2.0))]
+    run = minimize(rosenbrock(), None, Scripted(*states), maxiter=3)
+    assert run.ending is Ending.MAX_ITERATIONS
+    assert (run.x[0], run.fun, run.gradient_norm, run.jac[0]) == (2.0, 1.0, 2.0, 2.0)
+
+
+def test_where_a_run_converged_is_its_result_though_f_was_lower() -> None:
+    """Minimum, saddle and unexamined point alike, with what is known of the curvature there."""
+    low, end = at([1.0, 0.0], -9.0, [1.0, 0.0]), at(ORIGIN, 0.0, ORIGIN)
+    flat = FunctionProblem(
+        lambda x: 0.0, lambda x: 0.0 * x, hess=lambda x: np.diag([1.0, -1.0]), n=2
+    )
+    run = minimize(flat, ORIGIN, Scripted(low, end))
+    assert (run.ending, run.fun, run.leftmost) == (Ending.FIRST_ORDER, 0.0, None)
+    run = minimize(flat, ORIGIN, Scripted(low, end, second_order=True))
+    assert (run.ending, run.fun) == (Ending.SADDLE, 0.0)
+    assert run.leftmost == pytest.approx(-1.0)
+    large = Hidden(Rosenbrock(200))
+    states = [at(np.full(200, v), v, np.full(200, g)) for v, g in ((1.0, 1.0), (2.0, 0.0))]
+    run = minimize(large, None, Scripted(*states, second_order=True), max_matvec=1)
+    assert (run.ending, run.fun) == (Ending.UNEXAMINED, 2.0)
+
+
+def test_unbounded_is_fifty_orders_below_the_first_values() -> None:
+    """Of the larger of the first two, in any unit."""
+    for unit in (1e-150, 1.0, 1e150):
+        values = [unit * v for v in (1e-3, -1.0, -1e7, -0.9e50, -1.1e50)]
+        method = Scripted(*(at(ORIGIN, v, [1.0, 0.0]) for v in values))
+        run = minimize(rosenbrock(), None, method)
+        assert (run.ending, run.nit) == (Ending.UNBOUNDED, 4)
+
+
+def test_every_product_of_the_budget_may_be_used() -> None:
+    state = at([1.0, 2.0], 1.0, [1.0, 0.0])
+    method = Scripted(*[state] * 5, products=1)
+    run = minimize(rosenbrock(), None, method, max_matvec=3)
+    assert (run.ending, run.nit, run.nhvp) == (Ending.MAX_MATVEC, 3, 3)
+
+
+def test_slight_negative_curvature_is_a_minimum_to_tolerance() -> None:
+    """-1e-4 ||H|| with no decrease along it: above the -1e-3 ||H|| that is asked for."""
+    problem = FunctionProblem(
+        lambda x: 0.0, lambda x: 0.0 * x, hess=lambda x: np.diag([1.0, -1e-4]), n=2
+    )
+    run = minimize(problem, ORIGIN)
+    assert run.leftmost == pytest.approx(-1e-4)
+    assert run.leftmost_evidence.direction is not None
+    assert run.ending is Ending.SECOND_ORDER
+
+
+def test_hessian_that_is_not_finite_where_the_run_converged() -> None:
+    problem = FunctionProblem(
+        lambda x: 0.5 * float(x @ x), lambda x: x, hessp=lambda x, v: np.nan * v, n=2
+    )
+    run = minimize(problem, ORIGIN)
+    assert run.ending is Ending.NON_FINITE
+    assert run.leftmost is None
+
+
+def test_no_look_for_curvature_by_differences() -> None:
+    """Unless it is asked for: products by differences of small gradients cost gradients."""
+    inner = rosenbrock()
+    problem = FunctionProblem(inner.value, inner.gradient, n=2, start=inner.start)
+    run = minimize(problem, np.ones(2), TrustRegion(hessian="finite-difference"))
+    assert (run.ending, run.nhvp, run.njev) == (Ending.FIRST_ORDER, 0, 1)
+    assert run.leftmost is None
+
+
+def test_a_saddle_is_not_left_by_a_run_that_is_over() -> None:
+    """At the last iteration, or where the method can not go on."""
+    start = at([1.0, 0.0], 1.0, [2.0, 0.0])
+    method = Scripted(start, at(ORIGIN, 0.0, ORIGIN), second_order=None)
+    run = minimize(saddle(), ORIGIN, method, maxiter=1)
+    assert (run.ending, run.nit) == (Ending.SADDLE, 1)
+    ended = at(ORIGIN, 0.0, ORIGIN, Ending.ROUNDING)
+    method = Scripted(start, ended, second_order=None)
+    run = minimize(saddle(), ORIGIN, method)
+    assert (run.ending, run.nit) == (Ending.SADDLE, 1)
+    assert method.restarted == []
+
+
+def test_a_saddle_is_not_left_for_a_gradient_that_is_not_finite() -> None:
+    method = Scripted(
+        at(ORIGIN, 0.0, ORIGIN), restarts=[at(BOTTOM, -0.2, [np.nan, 0.0])], second_order=True
+    )
+    run = minimize(saddle(), ORIGIN, method)
+    assert (run.ending, run.nit, len(method.restarted)) == (Ending.SADDLE, 0, 1)
+
+
+def leaving(gradient: float, *after: State) -> Scripted:
+    """From the saddle to a point with a gradient of that size, and on from there."""
+    fresh = at([0.0, 0.5], -0.1875, [0.0, gradient])
+    return Scripted(at(ORIGIN, 0.0, ORIGIN), *after, restarts=[fresh], second_order=True)
+
+
+def test_a_gradient_that_says_nothing_tightens_the_tolerance() -> None:
+    """To a tenth of it; what the caller asked for counts again where the method has ended."""
+    near = 0.5e-5
+    run = minimize(
+        saddle(), ORIGIN, leaving(near, at(BOTTOM, -0.25, [0.11 * near, 0.0])), maxiter=2
+    )
+    assert run.ending is Ending.MAX_ITERATIONS
+    run = minimize(saddle(), ORIGIN, leaving(near, at(BOTTOM, -0.25, [0.09 * near, 0.0])))
+    assert (run.ending, run.nit) == (Ending.SECOND_ORDER, 2)
+    ended = at(BOTTOM, -0.25, [0.11 * near, 0.0], Ending.ROUNDING)
+    run = minimize(saddle(), ORIGIN, leaving(near, ended))
+    assert (run.ending, run.nit) == (Ending.SECOND_ORDER, 2)
+
+
+@pytest.mark.parametrize("gradients", [[1.0], [0.0, 1.0]])
+def test_another_gradient_leaves_the_tolerance_alone(gradients: list[float]) -> None:
+    """A large one would loosen it, and one of zero, at another saddle, would allow no other."""
+    method = Scripted(
+        at(ORIGIN, 0.0, ORIGIN),
+        at(BOTTOM, -0.2, [1e-2, 0.0]),
+        at(BOTTOM, -0.25, [0.9e-5, 0.0]),
+        restarts=[at(ORIGIN, 0.0, [0.0, gradient]) for gradient in gradients],
+        second_order=True,
+    )
+    run = minimize(saddle(), ORIGIN, method, maxiter=9)
+    assert run.ending is Ending.SECOND_ORDER
+    assert (run.gradient_norm, run.nit) == (0.9e-5, 2 + len(gradients))
+
+
+def test_products_of_an_examination_stand_in_the_trace() -> None:
+    """Of all but the last one, which leads to no row."""
+    run = minimize(Hidden(saddle()), ORIGIN, TrustRegion(second_order=True))
+    assert run.nhvp_evidence == 4
+    assert sum(row.matvecs for row in run.trace) == run.nhvp - 2
+
+
+def test_no_evidence_on_another_point_than_the_result() -> None:
+    """The saddle was left, and the run cut short: nobody looked at the point it ended at."""
+    far = at([0.0, 0.5], -0.1875, [0.0, -0.5])
+    run = minimize(saddle(), ORIGIN, leaving(0.5, far), maxiter=2)
+    assert run.ending is Ending.MAX_ITERATIONS
+    assert run.leftmost is None
+    assert run.leftmost_evidence is None
+
+
+def test_an_examination_cut_short_leaves_no_evidence(clock: Clock) -> None:
+    """Nor that on the saddle before: the time is up after the first product at the minimum."""
+
+    def hessp(x: np.ndarray, v: np.ndarray) -> np.ndarray:
+        clock.now += 100.0 * float(x[1] == BOTTOM[1])
+        return np.asarray(inner.hessian(x).array) @ v
+
+    inner = saddle()
+    problem = FunctionProblem(inner.value, inner.gradient, hessp=hessp, n=2)
+    run = minimize(problem, ORIGIN, leaving(0.5, at(BOTTOM, -0.25, ORIGIN)), time_limit=10.0)
+    assert (run.ending, run.nit) == (Ending.UNEXAMINED, 2)
+    assert run.leftmost is None
+
+
+# ---------------------------------------------------------------------- time
+
+
+def test_start_is_waited_for_whatever_the_time_limit() -> None:
+    """One value, one gradient, and then nothing: no Hessian is taken past the deadline."""
+    run = minimize(rosenbrock(), None, time_limit=1e-300)
+    assert run.ending is Ending.TIME_LIMIT
+    assert (run.nfev, run.njev, run.nhev, run.nit) == (1, 1, 0, 0)
+    assert run.fun == rosenbrock().value(rosenbrock().start)
+
+
+def test_time_limit_is_in_seconds_from_the_call(clock: Clock) -> None:
+    """A second an iteration: five of them fit in 4.5 seconds, the last one begun in time."""
+
+    def callback(result: object) -> None:
+        clock.now += 1.0
+
+    clock.now = 1e6
+    method = Scripted(*[at(ORIGIN, 1.0, [1.0, 0.0])] * 9)
+    run = minimize(rosenbrock(), None, method, time_limit=4.5, callback=callback)
+    assert (run.ending, run.nit) == (Ending.TIME_LIMIT, 5)
+    assert run.trace.column("time").tolist() == [0.0, 0.0, 1.0, 2.0, 3.0, 4.0]
+
+
+# ---------------------------------------------------------------------- samples
+
+
+def whole(gradient: float) -> FunctionProblem:
+    """5 + x_1^2/2 + gradient x_2."""
+    return FunctionProblem(
+        lambda x: 5.0 + 0.5 * float(x[0]) ** 2 + gradient * float(x[1]),
+        lambda x: np.array([x[0], gradient]),
+        hess=lambda x: np.diag([1.0, 0.0]),
+        n=2,
+    )
+
+
+def test_a_small_gradient_of_a_sample_is_confirmed() -> None:
+    """By that of the whole function, against the tolerance itself."""
+    states = [at([float(k), 0.0], v, [1e-6, 0.0]) for k, v in enumerate((3.0, -2.0, 1.0))]
+    run = minimize(whole(2e-5), ORIGIN, Scripted(*states, stochastic=True), maxiter=2)
+    assert (run.ending, run.nit, run.njev) == (Ending.MAX_ITERATIONS, 2, 4)
+    run = minimize(whole(0.9e-5), ORIGIN, Scripted(*states, stochastic=True))
+    assert (run.ending, run.nit) == (Ending.FIRST_ORDER, 0)
+
+
+def test_figures_of_a_stochastic_run_are_those_of_the_whole_function() -> None:
+    """At its last point, since values of samples do not compare; no budget is in the way."""
+    states = [at([float(k), 1.0], v, [1.0, 0.0]) for k, v in enumerate((3.0, -2.0, 1.0))]
+    method = Scripted(*states, stochastic=True, products=1)
+    run = minimize(whole(0.5), ORIGIN, method, max_matvec=2)
+    assert run.ending is Ending.MAX_MATVEC
+    assert run.x.tolist() == [2.0, 1.0]
+    assert (run.fun, run.jac.tolist()) == (7.5, [2.0, 0.5])
+    assert run.gradient_norm == np.hypot(2.0, 0.5)
+    assert run.trace.column("value").tolist() == [3.0, -2.0, 1.0]
+
+
+def test_figures_are_whole_past_the_deadline(clock: Clock) -> None:
+    def callback(result: object) -> None:
+        clock.now += 10.0
+
+    method = Scripted(*[at([1.0, 0.0], 3.0, [1.0, 0.0])] * 2, stochastic=True)
+    run = minimize(whole(0.5), ORIGIN, method, time_limit=1.0, callback=callback)
+    assert (run.ending, run.fun) == (Ending.TIME_LIMIT, 5.5)
+
+
+def test_a_saddle_is_left_by_values_of_the_whole_function() -> None:
+    """Whatever the last sample has said of the value."""
+    method = Scripted(
+        at(ORIGIN, -100.0, ORIGIN),
+        restarts=[at(BOTTOM, -100.0, ORIGIN)],
+        stochastic=True,
+        second_order=True,
+    )
+    run = minimize(saddle(), ORIGIN, method)
+    assert (run.ending, run.nit, len(method.restarted)) == (Ending.SECOND_ORDER, 1, 1)
+    assert run.fun == pytest.approx(-0.25)
 
 
 # ---------------------------------------------------------------------- bad input
