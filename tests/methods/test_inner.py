@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import tralgos
+from tests.methods.support import Hidden
 from tralgos.methods.acceptance import (
     decrease_ratio,
     gradient_decrease,
@@ -15,9 +18,13 @@ from tralgos.methods.acceptance import (
     shrink_factor,
     unseen,
 )
-from tralgos.methods.inner import InnerStep, KrylovInner
+from tralgos.methods.evaluator import Budget, Evaluator
+from tralgos.methods.forcing import Forcing
+from tralgos.methods.inner import InnerStep, KrylovInner, SubproblemInner
+from tralgos.methods.inner_choice import inner_solver
 from tralgos.norms import DiagonalNorm, EuclideanNorm, Norm
 from tralgos.operators import CountingOperator
+from tralgos.problems import FunctionProblem
 
 
 def random_model(n: int, seed: int, size: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -141,6 +148,193 @@ def test_curvature_along_the_gradient() -> None:
     assert inner.curvature_along_gradient() == pytest.approx(g @ H @ g / (g @ g))
     assert counted.count == 1
     assert isinstance(inner.trust_region(0.1), InnerStep)
+
+
+# ---------------------------------------------------------------------- units and norms
+
+
+@given(
+    st.integers(1, 8),
+    st.integers(0, 10**6),
+    st.sampled_from([-300, -60, 60, 300]),
+    st.sampled_from([-100, 100]),
+)
+def test_units_of_the_model(n: int, seed: int, f: int, length: int) -> None:
+    """f and x in other units, powers of two: the same step bit for bit, in these units."""
+    H, g = random_model(n, seed)
+    h, c, t = 2.0 ** (f - 2 * length), 2.0 ** (f - length), 2.0**length
+    plain, scaled = (
+        solver(CountingOperator(A), b, EuclideanNorm(), 1e-3) for A, b in ((H, g), (h * H, c * g))
+    )
+    assert scaled.gradient_norm == c * plain.gradient_norm
+    assert scaled.curvature_along_gradient() == h * plain.curvature_along_gradient()
+    pairs = [
+        (plain.trust_region(0.5), scaled.trust_region(0.5 * t)),
+        (plain.cubic(2.0), scaled.cubic(2.0 * h / t)),
+        (plain.trust_region_again(0.25), scaled.trust_region_again(0.25 * t)),
+        (plain.cubic_again(4.0), scaled.cubic_again(4.0 * h / t)),
+    ]
+    for one, other in pairs:
+        assert one is not None
+        assert other is not None
+        assert np.array_equal(other.vector, t * one.vector)
+        assert (other.norm, other.decrease) == (t * one.norm, 2.0**f * one.decrease)
+        assert other.residual == c * one.residual
+        assert (other.gap, other.on_boundary) == (one.gap, one.on_boundary)
+
+
+@given(st.integers(1, 10), st.integers(0, 10**6), st.floats(-3.0, 3.0), st.floats(-3.0, 3.0))
+def test_steps_of_models_with_two_scales(n: int, seed: int, hs: float, gs: float) -> None:
+    """Against the certified solver, H and g of different sizes; the residual is the step's own."""
+    H, g = random_model(n, seed)
+    H, g = 10.0**hs * H, 10.0**gs * g
+    d = np.exp(np.random.default_rng(seed).standard_normal(n))
+    norm = DiagonalNorm(d)
+    sigma = 10.0 ** (2.0 * hs - gs)
+    inner = solver(CountingOperator(H), g, norm, 1e-13)
+    assert inner.gradient_norm == pytest.approx(norm.dual_norm(g))
+    step = inner.cubic(sigma)
+    best = tralgos.solve_cubic(H, g, sigma, norm=norm, rtol=1e-10)
+    assert step.decrease == pytest.approx(best.model_decrease, rel=1e-7)
+    assert step.norm == pytest.approx(norm.norm(step.vector))
+    gradient = H @ step.vector + g + sigma * step.norm * d * step.vector
+    assert step.residual == pytest.approx(norm.dual_norm(gradient), abs=1e-9 * norm.dual_norm(g))
+
+
+def test_gap_is_relative_and_estimates_what_is_missing() -> None:
+    H, g = np.diag(np.logspace(-4.0, 0.0, 200)), np.full(200, 3.0)
+    best = 0.5 * float(g @ np.linalg.solve(H, g))
+    step = solver(CountingOperator(H), g, EuclideanNorm(), 0.1).trust_region(1e9)
+    assert step.gap is not None
+    assert 0.0 < step.gap <= 0.1
+    assert step.gap == pytest.approx(best / step.decrease - 1.0, rel=3.0)
+
+
+def test_looser_where_the_cubic_term_outweighs_the_curvature() -> None:
+    """And there alone: the accuracy of `rtol` where the curvature rules, and if that is looser."""
+    rng = np.random.default_rng(4)
+    H, g = np.diag(np.linspace(1.0, 1e3, 300)), rng.standard_normal(300)
+
+    def made(H: np.ndarray, sigma: float, rtol: float, boundary_rtol: float) -> int:
+        counted = CountingOperator(H)
+        inner = KrylovInner(
+            counted,
+            g,
+            EuclideanNorm(),
+            rtol=rtol,
+            residual=0.0,
+            boundary_rtol=boundary_rtol,
+            memory=2**30,
+        )
+        inner.cubic(sigma)
+        return counted.count
+
+    indefinite = H - 300.0 * np.eye(300)
+    assert made(indefinite, 1.0, 1e-8, 0.05) < 0.7 * made(indefinite, 1.0, 1e-8, 1e-8)
+    assert made(H, 1e-6, 1e-8, 0.5) == made(H, 1e-6, 1e-8, 1e-8)
+    assert made(indefinite, 1.0, 0.05, 1e-8) == made(indefinite, 1.0, 0.05, 0.05)
+
+
+@pytest.mark.parametrize("method", ["direct", "krylov"])
+def test_subproblems_speak_the_norm_of_the_step(method: str) -> None:
+    H, g = random_model(6, 2)
+    H, g = 10.0 * H, 1e3 * g
+    d = np.exp(np.random.default_rng(3).standard_normal(6))
+    norm = DiagonalNorm(d)
+    inner = SubproblemInner(H, g, norm, method=method, certify="none")
+    w = g / d
+    assert inner.gradient_norm == pytest.approx(np.sqrt(g @ w))
+    assert inner.curvature_along_gradient() == pytest.approx(w @ H @ w / (w @ (d * w)))
+    step = inner.trust_region(2.0)
+    assert step.norm == pytest.approx(np.sqrt(step.vector @ (d * step.vector)))
+    assert step.decrease == pytest.approx(-value(H, g, step.vector))
+    assert step.on_boundary
+    again = inner.trust_region_again(1.0), inner.cubic_again(1.0)
+    assert all((found is None) == (method != "direct") for found in again)
+    loose = SubproblemInner(H, g, norm, method="steihaug", certify="none").trust_region(1e9)
+    gradient = H @ loose.vector + g
+    if not loose.on_boundary:
+        assert loose.residual == pytest.approx(norm.dual_norm(gradient), rel=1e-6)
+
+
+def test_residual_of_a_truncated_step_has_its_units() -> None:
+    """Of conjugate gradients stopped early: ||Hs + g|| itself, not its share of ||g||."""
+    H, g = np.diag(np.linspace(1.0, 100.0, 40)), np.full(40, 1e3)
+    options = {"method": tralgos.Steihaug(rtol=0.1), "certify": "none"}
+    step = SubproblemInner(H, g, EuclideanNorm(), **options).trust_region(1e9)
+    assert step.residual == pytest.approx(np.linalg.norm(H @ step.vector + g), rel=1e-9)
+    assert step.residual > 1.0
+
+
+# ---------------------------------------------------------------------- the choice
+
+
+def chosen(choice: Any, H: Any, eta: float = 0.2, **options: Any) -> Any:
+    """The solver of the model of f = g'x + x'Hx/2 at 0, with g of ones."""
+    n = H.shape[0]
+    problem: Any = FunctionProblem(
+        lambda x: 0.0, lambda x: np.ones(n), hess=lambda x: H, n=n, name="chosen"
+    )
+    evaluator = Evaluator(Hidden(problem) if options.pop("hide", False) else problem, **options)
+    counted = evaluator.curvature(np.zeros(n))
+    norm = DiagonalNorm(np.full(n, 4.0))
+    rng = np.random.default_rng(0)
+    made = inner_solver(choice, evaluator, counted, np.ones(n), norm, Forcing(eta), rng)
+    return made, evaluator
+
+
+def test_dense_matrices_are_reduced_up_to_five_hundred() -> None:
+    assert isinstance(chosen("auto", np.eye(500))[0], SubproblemInner)
+    assert isinstance(chosen("auto", np.eye(501))[0], KrylovInner)
+    assert isinstance(chosen("auto", np.eye(3), hide=True)[0], KrylovInner)
+
+
+@pytest.mark.parametrize(
+    ("choice", "products"), [("direct", False), ("exact", False), ("steihaug", True)]
+)
+def test_products_with_a_matrix_count_unless_it_is_factorised(choice: str, products: bool) -> None:
+    made, evaluator = chosen(choice, np.diag([1.0, 2.0, 3.0]))
+    made.trust_region(0.5)
+    assert (evaluator.counts.nhvp > 0) == products
+
+
+def test_exact_is_certified() -> None:
+    for hide in (False, True):
+        step = chosen("exact", np.diag([1.0, 2.0, 3.0]), hide=hide)[0].trust_region(0.5)
+        assert step.gap is not None
+        assert step.gap <= 1e-8
+    assert chosen("direct", np.diag([1.0, 2.0, 3.0]))[0].trust_region(0.5).gap is None
+
+
+def test_chosen_solvers_keep_within_the_budget() -> None:
+    """They end at it with the step they have, rather than the run in the middle of one."""
+    H = np.diag(np.linspace(1.0, 1e3, 60))
+    made, evaluator = chosen("exact", H, hide=True, budget=Budget(6))
+    step = made.trust_region(10.0)
+    assert evaluator.counts.nhvp <= 6
+    assert step.decrease > 0.0
+
+
+@pytest.mark.parametrize(
+    ("eta", "gtol", "target"),
+    [
+        (0.1, 0.0, 0.1),  # the forcing
+        (1e-6, 1e-3, 0.7e-3 / 3.0),  # seven tenths of the tolerance, of a gradient of size 3
+        (0.1, 10.0, 0.7),  # a gradient below the tolerance, for a last step
+    ],
+)
+def test_accuracy_of_the_krylov_solver(
+    eta: float, gtol: float, target: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The residual in the dual norm, 1.5 for nine ones in the norm 4I; the gap as its square."""
+    asked: dict[str, float] = {}
+    monkeypatch.setattr(
+        "tralgos.methods.inner_choice.KrylovInner", lambda *_, **options: asked.update(options)
+    )
+    chosen("krylov", np.eye(9), eta, gtol=gtol)
+    assert asked["residual"] == pytest.approx(1.5 * target)
+    assert asked["rtol"] == pytest.approx(0.1 * eta**2)
+    assert asked["boundary_rtol"] == 0.05
 
 
 # ---------------------------------------------------------------------- acceptance

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.methods.support import Hidden, saddle
 from tralgos import Ending, TrustRegion, minimize
-from tralgos.methods.evaluator import Budget, Evaluator
+from tralgos.methods.evaluator import Budget, Counts, Evaluator
 from tralgos.methods.second_order import CURVATURE_RTOL, LeftmostEstimate, examine, leave_saddle
 from tralgos.problems import FunctionProblem, Problem
 
@@ -134,3 +134,181 @@ def test_loose_gradient_tolerance_does_not_stop_at_saddles() -> None:
     assert run.ending is Ending.SECOND_ORDER
     assert run.x == pytest.approx([1.0, 1.0], abs=0.2)
     assert run.nit < 20
+
+
+# ---------------------------------------------------------------------- what it may cost
+
+
+@pytest.mark.parametrize(
+    ("before", "left", "products"),
+    [(0, None, 20), (1000, None, 20), (100, None, 5), (10, None, 2), (1000, 3, 3), (0, 7, 7)],
+)
+def test_a_look_costs_a_twentieth_of_the_run(before: int, left: int | None, products: int) -> None:
+    """2 to 20 products, 20 for a run that made none, and never more than the budget has left."""
+    n = 400
+    H = np.diag(np.linspace(1e-3, 1.0, n))
+    limit = None if left is None else before + left
+    evaluator = Evaluator(Hidden(quadratic(H, n)), 0.0, Budget(limit), Counts(nhvp=before))
+    zero = np.zeros(n)
+    found = examine(evaluator, zero, zero, np.random.default_rng(1), look=True)
+    assert found.matvecs == products
+    assert evaluator.counts.nhvp == before + products
+    assert evaluator.counts.nhvp_evidence == products
+    assert found.evidence == "probabilistic"
+    # A Rayleigh quotient of the vectors that there are, at no product more.
+    assert 1e-3 <= found.value < 1.0
+
+
+def test_exact_evidence_has_to_fit_the_budget() -> None:
+    """Multiplied out up to order 100, if that many products are left."""
+    n = 60
+    H = np.diag(np.linspace(1.0, 2.0, n))
+    for limit, evidence in ((n, "exact"), (n - 1, "probabilistic")):
+        found = look(Hidden(quadratic(H, n)), n, short=False, limit=limit)
+        assert found.evidence == evidence
+        assert found.matvecs <= limit
+
+
+def test_a_look_reduces_dense_matrices_up_to_five_hundred() -> None:
+    """A larger one is multiplied with, which is no more than counted."""
+    for n, evidence in ((500, "exact"), (501, "probabilistic")):
+        H = np.diag(np.linspace(1.0, 2.0, n))
+        found = look(quadratic(H, n), n, short=True)
+        assert found.evidence == evidence
+        assert found.matvecs == 0
+
+
+def test_a_negative_curvature_ends_the_examination() -> None:
+    """Nothing is refined once the answer is known."""
+    n = 1000
+    d = np.linspace(1.0, 2.0, n)
+    d[3] = -5.0
+    H = np.diag(d)
+    found = look(Hidden(quadratic(H, n)), n, short=False)
+    assert found.direction is not None
+    assert not found.proved
+    assert found.matvecs <= 20
+    v = found.direction
+    assert v @ H @ v == pytest.approx(found.value)
+
+
+def test_rounding_is_no_negative_curvature() -> None:
+    """A singular matrix: its zero comes out with either sign, and is a minimum either way."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        B = rng.standard_normal((6, 3))
+        for scale in (1.0, 1e-100, 1e100):
+            problem = quadratic(scale * (B @ B.T), 6)
+            for shown in (problem, Hidden(problem)):
+                found = look(shown, 6, short=False)
+                assert found.direction is None
+                assert found.proved
+
+
+@pytest.mark.parametrize("size", [1e-250, 1.0, 1e250])
+@pytest.mark.parametrize("leftmost", [-1.0, -1e-4, 0.5])
+def test_figures_carry_the_units_of_the_matrix(size: float, leftmost: float) -> None:
+    H = np.diag([leftmost, 1.0, 2.0]) * size
+    found = look(quadratic(H, 3), 3, short=False)
+    assert found.value / size == pytest.approx(leftmost, rel=1e-12)
+    assert found.lower <= leftmost * size
+    assert found.lower / size == pytest.approx(leftmost, abs=4e-3)
+    assert found.size / size == pytest.approx(2.0)
+    assert found.proved == (leftmost > -2e-3)
+    assert (found.direction is not None) == (leftmost < 0.0)
+
+
+@pytest.mark.xfail(strict=True, reason="the scale of products alone is not taken out")
+@pytest.mark.parametrize("size", [1e-120, 1e120])
+def test_a_look_at_products_carries_their_units(size: float) -> None:
+    """A positive definite matrix has no negative Rayleigh quotient."""
+    H = np.diag([1.0, 2.0, 3.0])
+    plain = look(Hidden(quadratic(H, 3)), 3, short=True, limit=2)
+    found = look(Hidden(quadratic(size * H, 3)), 3, short=True, limit=2)
+    assert found.value / size == pytest.approx(plain.value)
+
+
+def test_differences_stand_in_for_a_hessian_that_is_not_there() -> None:
+    plain = FunctionProblem(lambda x: float(x @ x), lambda x: 2.0 * x, n=2)
+    evaluator = Evaluator(plain)
+    found = examine(evaluator, np.ones(2), np.full(2, 2.0), np.random.default_rng(0), look=False)
+    assert found.value == pytest.approx(2.0)
+    assert evaluator.counts.njev == evaluator.counts.nhvp == found.matvecs
+    evaluator = Evaluator(saddle())
+    examine(evaluator, np.ones(2), np.zeros(2), np.random.default_rng(0), look=False)
+    assert evaluator.counts.njev == 0
+
+
+# ---------------------------------------------------------------------- trials along it
+
+
+def trials(
+    x: np.ndarray, value: float, slope: float, curvature: float, f: Any
+) -> tuple[list[float], Any]:
+    """The signed lengths that are tried along the first axis, and what comes of it."""
+    tried: list[float] = []
+
+    def fun(y: np.ndarray) -> float:
+        tried.append(float(y[0] - x[0]))
+        assert (y[1:] == x[1:]).all()
+        return float(f(tried[-1]))
+
+    v = np.zeros(x.shape[0])
+    v[0] = 1.0
+    estimate = LeftmostEstimate(curvature, curvature, "exact", 0.0, 1.0, 0, v, False)
+    problem = Evaluator(FunctionProblem(fun, lambda y: y, n=x.shape[0]))
+    return tried, leave_saddle(problem, x, value, slope * v, estimate)
+
+
+@pytest.mark.parametrize(("x", "first"), [([3.0, 4.0], 5.0), ([0.0, 0.0], 1.0), ([0.3, 0.4], 1.0)])
+def test_first_trial_has_the_size_of_x(x: list[float], first: float) -> None:
+    tried, found = trials(np.array(x), 1.0, 0.0, -1.0, lambda t: 1.0 - 0.5 * t * t)
+    assert tried == [first]
+    assert found[0][0] == x[0] + first
+    assert found[1] == 1.0 - 0.5 * first**2
+
+
+def test_trials_end_where_the_models_decrease_is_rounding() -> None:
+    """t^2 |lambda|/2 <= 4 eps |f| = 2^-50 |f|: both signs of 4^-k for k below 12."""
+    for unit in (2.0**-60, 1.0, 2.0**60):
+        tried, found = trials(np.zeros(2), 2.0 * unit, 0.0, -8.0 * unit, lambda t: 3.0 * unit)  # noqa: B023
+        assert found is None
+        assert tried == [sign * 4.0**-k for k in range(13) for sign in (1.0, -1.0)]
+
+
+def test_downhill_comes_first_and_uphill_second() -> None:
+    for slope in (1e-3, -1e-3):
+        tried, _ = trials(np.zeros(1), 1.0, slope, -1.0, lambda t: 2.0)
+        assert np.sign(tried[:4]).tolist() == [-np.sign(slope), np.sign(slope)] * 2
+
+
+def test_other_side_is_taken_where_f_falls_there_alone() -> None:
+    tried, found = trials(np.zeros(1), 0.0, -0.1, -1.0, lambda t: 1.0 if t > 0.0 else -0.5)
+    assert tried == [1.0, -1.0]
+    assert found[1] == -0.5
+
+
+@pytest.mark.parametrize("slope", [0.0, -0.3])
+@pytest.mark.parametrize(("share", "taken"), [(0.11, True), (0.09, False)])
+def test_a_tenth_of_the_curvatures_decrease_has_to_be_there(
+    slope: float, share: float, taken: bool
+) -> None:
+    """Beyond that of the slope: f = 1 + slope t - share t^2/2 where the curvature is -1."""
+    tried, found = trials(
+        np.zeros(1), 1.0, slope, -1.0, lambda t: 1.0 + slope * t - 0.5 * share * t * t
+    )
+    assert (tried == [1.0] and found is not None) == taken
+
+
+def test_uphill_f_has_to_fall_below_the_saddle() -> None:
+    """Not only below its slope."""
+    _, found = trials(np.zeros(1), 0.0, -1.0, -1.0, lambda t: -0.5 * abs(t) if t > 0 else 0.5 * -t)
+    assert found is None
+
+
+def test_trials_that_are_not_finite_are_passed_over() -> None:
+    """-inf is no decrease."""
+    _, found = trials(
+        np.zeros(1), 0.0, 0.0, -1.0, lambda t: -np.inf if abs(t) > 0.5 else -0.5 * t * t
+    )
+    assert found[0][0] == 0.25

@@ -30,7 +30,8 @@ def _lines(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"![{_escaped(document['title'])}](figures/{name})"
         yield ""
     for table in document["tables"]:
-        yield f"{_escaped(table['title'])}:"
+        title = _escaped(table["title"])
+        yield f"{title[:1].upper()}{title[1:]}:"
         yield ""
         yield from _table(table["headings"], table["lines"])
     yield from _table(
