@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -192,10 +193,10 @@ def test_asymmetry_is_seen_in_the_second_product(size: float) -> None:
     assert skew.count == 2
 
 
-@pytest.mark.parametrize(("asymmetry", "named"), [(3e-12, False), (3e-11, True)])
-def test_how_much_asymmetry_is_rounding(asymmetry: float, named: bool) -> None:
-    """1e4 eps = 2.2e-12 of the size |u| |Hv|, here with |u| = 10 or, the other way, |v| = 1."""
-    H = np.array([[0.0, 1.0 + asymmetry / 1.5], [1.0, 0.0]])
+@pytest.mark.parametrize(("asymmetry", "named"), [(0.009, False), (0.011, True)])
+def test_how_much_asymmetry_is_too_much(asymmetry: float, named: bool) -> None:
+    """A hundredth of the size |u| |Hv|, whatever the lengths of u and v are."""
+    H = np.array([[0.0, 1.0], [1.0 - asymmetry, 0.0]])
     evaluator = Evaluator(Given(Products(H)))
     if named:
         with pytest.raises(AsymmetryError):
@@ -218,7 +219,6 @@ def test_an_operator_may_know_its_own_tolerance(tolerance: float, named: bool) -
 
 def test_vectors_are_copied_for_the_comparison() -> None:
     """A solver may write the next vector over the last one, and an operator its products."""
-    H = np.array([[2.0, 1.0], [1.0, 3.0]])
     kept = np.empty(2)
 
     class InPlace(Products):
@@ -226,11 +226,13 @@ def test_vectors_are_copied_for_the_comparison() -> None:
             np.matmul(self._H, x, out=kept)
             return kept
 
-    counted = Evaluator(Given(InPlace(H))).curvature(np.zeros(2))
-    v = np.array([1.0, 0.0])
-    counted.matvec(v)
-    v[:] = [0.25, 1.0]
-    counted.matvec(v)
+    for H, named in (([[2.0, 1.0], [1.0, 3.0]], False), ([[2.0, 1.0], [0.0, 3.0]], True)):
+        counted = Evaluator(Given(InPlace(np.array(H)))).curvature(np.zeros(2))
+        v = np.array([1.0, 0.0])
+        counted.matvec(v)
+        v[:] = [0.25, 1.0]
+        with pytest.raises(AsymmetryError) if named else nullcontext():
+            counted.matvec(v)
 
 
 def test_one_comparison_a_run() -> None:
@@ -249,7 +251,6 @@ def test_a_stated_symmetry_is_believed() -> None:
     multiply(Evaluator(Given(skew)), E1, E2)
 
 
-@pytest.mark.xfail(strict=True, reason="squares of the products leave the range of floats")
 @pytest.mark.parametrize("size", [1e-170, 1e170])
 def test_symmetry_of_extreme_products(size: float) -> None:
     """No error and no warning for a symmetric matrix, whatever its rounding is."""

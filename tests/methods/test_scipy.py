@@ -186,7 +186,9 @@ HESSIANS: dict[str, Callable[[np.ndarray], Any]] = {
 @pytest.mark.parametrize("kind", HESSIANS)
 def test_hess_may_be_any_operator(kind: str) -> None:
     hess = Calls(HESSIANS[kind])
-    result = solve(x0=np.full(5, -1.2), jac=rosen_der, hess=hess)
+    result = solve(
+        x0=np.full(5, -1.2), jac=rosen_der, hess=hess, method=TrustRegion(second_order=True)
+    )
     assert result.ending is Ending.SECOND_ORDER
     np.testing.assert_allclose(np.abs(result.x), 1.0, atol=0.1)
     assert np.linalg.norm(rosen_der(result.x)) <= 1e-5

@@ -20,7 +20,8 @@ from tralgos.methods.model_based import ModelState
 from tralgos.methods.protocol import State
 from tralgos.methods.radius import RadiusControl, radius_control
 from tralgos.methods.search import Search, Trial
-from tralgos.norms import DiagonalNorm
+from tralgos.methods.space import Space
+from tralgos.norms import AdagradNorm, DiagonalNorm
 from tralgos.problems import FunctionProblem
 
 EPS = 2.0**-52
@@ -221,6 +222,16 @@ def test_a_doubtful_trial_is_judged_by_gradients(rise: float, after: float, take
     assert not found.refuted
 
 
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_no_gradient_is_taken_where_f_is_not_finite(value: float) -> None:
+    line = Line(-1.0, 0.0)
+    found, problem = search(line, lambda s: value, value=1.0)
+    made = found._try(line.trust_region(1e-10), 1e-10)
+    assert made is not None
+    assert math.isnan(made.ratio)
+    assert (made.gradient, problem.counts.njev) == (None, 0)
+
+
 @pytest.mark.parametrize(("predicted", "refuted"), [(1e-8, False), (2e-8, True)])
 def test_what_refutes_a_model(predicted: float, refuted: bool) -> None:
     """A failure where half the digits of f would have shown the decrease: sqrt(eps) = 1.5e-8."""
@@ -270,7 +281,8 @@ PRACTICE = rule("practice")
     [
         (PRACTICE, trial(0.9), False, 32.0),
         (PRACTICE, trial(0.89), False, 8.0),
-        (PRACTICE, trial(0.9), True, 8.0),
+        (PRACTICE, trial(0.9), True, 16.0),
+        (rule("practice", grow=9.0), trial(0.9, norm=6.0), True, 18.0),
         (PRACTICE, trial(1.0, norm=4.0, edge=False), False, 8.0),
         (PRACTICE, trial(0.25, norm=4.0, edge=False), False, 8.0),
         (PRACTICE, trial(0.24, norm=4.0, edge=False), False, 2.0),
@@ -337,7 +349,7 @@ def test_sigma_is_the_inverse_square_of_a_length() -> None:
 
 def test_sigma_after_a_step() -> None:
     assert SIGMA.accepted(trial(0.9), overreached=False) == 2.0
-    assert SIGMA.accepted(trial(0.9), overreached=True) == 8.0
+    assert SIGMA.accepted(trial(0.9), overreached=True) == 4.0
     assert SIGMA.accepted(trial(0.89), overreached=False) == 8.0
     assert SIGMA.accepted(trial(0.24), overreached=False) == 16.0
     assert SIGMA.accepts(0.1)
@@ -387,6 +399,19 @@ def test_first_parameters_along_negative_curvature() -> None:
     assert first_row(H, x, CubicRegularization(norm=norm)).sigma == pytest.approx(size / long**2)
     assert first_row(H, 0.0 * x, TrustRegion(norm=norm)).radius == 1.0
     assert first_row(H, 0.0 * x, CubicRegularization(norm=norm)).sigma == pytest.approx(size)
+
+
+@pytest.mark.parametrize("power", [1.0, 0.5])
+def test_space_accumulates_gradients_and_keeps_its_power(power: float) -> None:
+    """diag(sum g^2) + epsilon, or its root; a fixed norm stays what it is."""
+    first, second, v = np.array([2.0, 1.0]), np.array([1.0, 3.0]), np.array([1.0, -2.0])
+    space = Space.begin(AdagradNorm(epsilon=0.5), power, first)
+    for gradients in ([first], [first, second]):
+        d = (np.sum(np.square(gradients), axis=0) + 0.5) ** power
+        assert space.norm(v).norm(v) == pytest.approx(np.sqrt(v @ (d * v)))
+        space = space.after(second)
+    fixed = DiagonalNorm(v * v)
+    assert Space.begin(fixed, power, first).after(second).norm(v) is fixed
 
 
 # ---------------------------------------------------------------------- forcing

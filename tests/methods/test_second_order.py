@@ -218,7 +218,6 @@ def test_figures_carry_the_units_of_the_matrix(size: float, leftmost: float) -> 
     assert (found.direction is not None) == (leftmost < 0.0)
 
 
-@pytest.mark.xfail(strict=True, reason="the scale of products alone is not taken out")
 @pytest.mark.parametrize("size", [1e-120, 1e120])
 def test_a_look_at_products_carries_their_units(size: float) -> None:
     """A positive definite matrix has no negative Rayleigh quotient."""

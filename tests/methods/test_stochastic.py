@@ -470,7 +470,7 @@ def test_line_4_ends_where_the_curvature_is_not_negative(rng: np.random.Generato
     problem = dense_quadratic(rng)
     method = StochasticTrustRegion(zero_gradient_below=0.3, second_order=False)
     run = minimize(problem, np.full(5, 4.0), method, gtol=0.0)
-    assert run.ending is Ending.FIRST_ORDER
+    assert run.ending is Ending.TAKEN_FOR_ZERO
     assert 0.0 < run.gradient_norm <= 0.3
     assert not run.trace[-1].accepted
 
@@ -481,7 +481,7 @@ def test_a_semidefinite_hessian_is_not_taken_for_negative() -> None:
     problem = Quadratic(1e3 * np.outer(v, v), np.zeros(3))
     method = StochasticTrustRegion(zero_gradient_below=1.0, second_order=False)
     run = minimize(problem, 1e-5 * v, method, gtol=0.0)
-    assert run.ending is Ending.FIRST_ORDER
+    assert run.ending is Ending.TAKEN_FOR_ZERO
     assert run.nit == 1
 
 

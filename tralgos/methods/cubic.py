@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from tralgos.arguments import positive_scalar
@@ -63,8 +64,8 @@ class SigmaControl:
 
     def accepted(self, trial: Trial, *, overreached: bool) -> float:
         """The sigma of the next point."""
-        if trial.ratio >= self.eta2 and not overreached:
-            return trial.parameter / self.grow
+        if trial.ratio >= self.eta2:
+            return trial.parameter / (math.sqrt(self.grow) if overreached else self.grow)
         return 2.0 * trial.parameter if trial.ratio < 0.25 else trial.parameter
 
     def radius_and_sigma(self, trial: Trial) -> tuple[float | None, float | None]:
@@ -123,7 +124,8 @@ class CubicRegularization(ModelBased):
         if self.sigma is not None:
             positive_scalar(self.sigma, "sigma")
         radial = isinstance(self.subproblem, Steihaug | SphereDescent)
-        if radial or self.subproblem in ("steihaug", "sphere-descent"):
+        named = isinstance(self.subproblem, str)
+        if radial or (named and self.subproblem in ("steihaug", "sphere-descent")):
             raise ArgumentError(
                 f"subproblem={self.subproblem!r} solves trust-region subproblems, not cubic ones"
             )

@@ -228,7 +228,8 @@ class _Loop:
         except NonFiniteError:
             return Ending.NON_FINITE
         except RunEnded:
-            return failure
+            known = self._leftmost
+            return Ending.SADDLE if known is not None and known.direction is not None else failure
         return Ending.SECOND_ORDER if leftmost.proved else failure
 
     def _whole(self, state: State) -> State:

@@ -24,6 +24,7 @@ class Ending(IntEnum):
     NON_FINITE = 11
     NO_DECREASE = 12
     NORM_LOST = 13
+    TAKEN_FOR_ZERO = 14
 
     @property
     def success(self) -> bool:
@@ -59,6 +60,10 @@ _MESSAGES = {
     Ending.INTERRUPTED: "interrupted from the keyboard; this is the best point so far",
     Ending.UNBOUNDED: "the function seems to have no lower bound",
     Ending.NON_FINITE: "a derivative is NaN or infinite at the current point",
+    Ending.TAKEN_FOR_ZERO: (
+        "the method takes gradients of this size for zero and sees no negative curvature; the "
+        "gradient is not within its tolerance"
+    ),
     Ending.NORM_LOST: "the norm of the steps is not positive definite to rounding any more",
     Ending.NO_DECREASE: (
         "no step was found that decreases the function, although the model promises it; its "

@@ -32,7 +32,7 @@ from tralgos.errors import ArgumentError, NonFiniteError
 from tralgos.methods.ending import Ending
 from tralgos.methods.evaluator import Evaluator
 from tralgos.methods.method import Method
-from tralgos.methods.protocol import State, StepRecord
+from tralgos.methods.protocol import State, StepRecord, check_second_order
 from tralgos.methods.schedules import Rate, checked_rate, rate_at
 from tralgos.methods.space import Space
 from tralgos.norms import AdaptiveNorm, EuclideanNorm, Norm
@@ -146,6 +146,7 @@ class FirstOrder(Method):
     second_order: bool | None = False
 
     def __post_init__(self) -> None:
+        check_second_order(self.second_order)
         object.__setattr__(self, "rate", checked_rate(self.rate))
         if self.batch is not None:
             object.__setattr__(self, "batch", positive_integer(self.batch, "batch"))

@@ -20,7 +20,7 @@ from tralgos.methods.acceptance import (
 from tralgos.methods.ending import Ending
 from tralgos.methods.evaluator import Evaluator
 from tralgos.methods.first_order import FirstOrder, FirstOrderState, ImplicitRegion
-from tralgos.methods.protocol import State, StepRecord
+from tralgos.methods.protocol import State, StepRecord, check_second_order
 from tralgos.methods.schedules import Rate
 from tralgos.norms import EuclideanNorm
 
@@ -92,6 +92,7 @@ class GradientDescent(FirstOrder):
     rate: Rate | Literal["backtracking"] = "backtracking"
 
     def __post_init__(self) -> None:
+        check_second_order(self.second_order)
         if isinstance(self.rate, str):
             if self.rate != "backtracking":
                 raise ArgumentError(

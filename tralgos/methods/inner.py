@@ -3,9 +3,8 @@
 A minimiser wants steps that are good enough at few products, and pays for no
 certificate. :class:`KrylovInner` keeps the Krylov space of the gradient: another radius
 is solved for in it and extends it only where it has to, and the step, its length and
-its decrease come from the recurrence, at no product of their own.
-:class:`SubproblemInner` hands the model to :class:`tralgos.Subproblem` for a certified
-or a chosen solver.
+its decrease come from the recurrence, at no product of their own. Others are in
+:mod:`tralgos.methods.inner_others`.
 """
 
 from __future__ import annotations
@@ -13,20 +12,27 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from tralgos.arrays import Array, namespace, to_float
+from tralgos.errors import NonFiniteError
 from tralgos.norms import Norm
 from tralgos.operators import Operator
 from tralgos.subproblems.krylov import KrylovSpace, KrylovStep
 from tralgos.subproblems.model import Model
-from tralgos.subproblems.subproblem import Subproblem
 from tralgos.subproblems.tridiagonal import CubicTarget, RadiusTarget, Target
-from tralgos.subproblems.validation import power_of_two_scale
 
-__all__ = ["InnerSolver", "InnerStep", "KrylovInner", "SubproblemInner"]
+__all__ = [
+    "InnerSolver",
+    "InnerStep",
+    "KrylovInner",
+    "Units",
+    "gradient_scale",
+    "no_step",
+    "norm_size",
+]
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,50 @@ class InnerSolver(Protocol):
         """A step for another sigma at no product; None if that can not be had."""
 
 
+@dataclass(frozen=True)
+class Units:
+    """The units of a scaled model: parameters in, steps out.
+
+    Attributes
+    ----------
+    hessian, gradient : float
+        The scales of the model.
+    limit : float
+        Scaled parameters are kept between this and its inverse, where squares of lengths can
+        be represented.
+    """
+
+    hessian: float
+    gradient: float
+    limit: float
+
+    @staticmethod
+    def of(model: Model) -> Units:
+        """Those of a model."""
+        limit = 1e30 if model.eps > 1e-8 else 1e140
+        return Units(model.hessian_scale, model.gradient_scale, limit)
+
+    @property
+    def length(self) -> float:
+        """The unit of s."""
+        return self.gradient / self.hessian
+
+    def radius(self, radius: float) -> RadiusTarget | None:
+        """The target of a radius; None where it allows no step that can be represented."""
+        scaled = radius * (self.hessian / self.gradient)
+        return None if scaled < 1.0 / self.limit else RadiusTarget(min(scaled, self.limit))
+
+    def sigma(self, sigma: float) -> CubicTarget | None:
+        """The target of a sigma, as for a radius."""
+        scaled = sigma / self.hessian * (self.gradient / self.hessian)
+        return None if scaled > self.limit else CubicTarget(max(scaled, 1.0 / self.limit))
+
+
+def no_step(g: Array) -> InnerStep:
+    """The step that goes nowhere."""
+    return InnerStep(0.0 * g, 0.0, 0.0, 0.0, False, None, "no step")
+
+
 class KrylovInner:
     """The Krylov space of the gradient, extended as far as a step needs it.
 
@@ -114,10 +164,10 @@ class KrylovInner:
         boundary_rtol: float,
         memory: int,
     ) -> None:
-        size = norm_size(g)
-        self._model = model = Model(H, g, norm, gradient_scale=power_of_two_scale(size, g.dtype))
+        self._model = model = Model(H, g, norm, gradient_scale=gradient_scale(g))
         self._rtol, self._residual, self._boundary_rtol = rtol, residual, boundary_rtol
         self._scale_hessian(model)
+        self._units = Units.of(model)
         self._space = KrylovSpace(model, memory=memory, limit=4 * model.n + 20)
         self.gradient_norm = self._space.gamma * model.gradient_scale
 
@@ -128,7 +178,7 @@ class KrylovInner:
         product = model.hess(direction)
         above, below = norm_size(product), norm_size(direction)
         if math.isfinite(above) and above > 0.0:
-            scale = power_of_two_scale(above / below, model.g.dtype)
+            scale = near_one(above / below)
             model.hessian_scale = scale
             product = product if scale == 1.0 else product * (1.0 / scale)
         model.first_product = product
@@ -143,26 +193,24 @@ class KrylovInner:
 
     def trust_region(self, radius: float) -> InnerStep:
         """See :class:`InnerSolver`."""
-        return self._step(self._converge(self._radius(radius)), radius)
+        return self._solved(self._units.radius(radius), radius, self._converge)
 
     def cubic(self, sigma: float) -> InnerStep:
         """See :class:`InnerSolver`."""
-        return self._step(self._converge(self._sigma(sigma)), math.inf)
+        return self._solved(self._units.sigma(sigma), math.inf, self._converge)
 
     def trust_region_again(self, radius: float) -> InnerStep | None:
         """See :class:`InnerSolver`."""
-        return self._step(self._space.step(self._radius(radius)), radius)
+        return self._solved(self._units.radius(radius), radius, self._space.step)
 
     def cubic_again(self, sigma: float) -> InnerStep | None:
         """See :class:`InnerSolver`."""
-        return self._step(self._space.step(self._sigma(sigma)), math.inf)
+        return self._solved(self._units.sigma(sigma), math.inf, self._space.step)
 
-    def _sigma(self, sigma: float) -> CubicTarget:
-        h, c = self._model.hessian_scale, self._model.gradient_scale
-        return CubicTarget(sigma / h * (c / h))
-
-    def _radius(self, radius: float) -> RadiusTarget:
-        return RadiusTarget(radius * (self._model.hessian_scale / self._model.gradient_scale))
+    def _solved(
+        self, target: Target | None, radius: float, solve: Callable[[Target], KrylovStep]
+    ) -> InnerStep:
+        return no_step(self._model.g) if target is None else self._step(solve(target), radius)
 
     def _converge(self, target: Target) -> KrylovStep:
         space = self._space
@@ -188,74 +236,42 @@ class KrylovInner:
         return run is not None and run.T.leftmost_value() < 0.5 * step.solution.multiplier
 
     def _step(self, step: KrylovStep, radius: float) -> InnerStep:
-        h, c = self._model.hessian_scale, self._model.gradient_scale
-        length = c / h
+        units, length = self._units, self._units.length
         vector = self._space.assemble(step.solution.h)
         return InnerStep(
             vector=vector if length == 1.0 else vector * length,
             norm=min(float(np.linalg.norm(step.solution.h)) * length, radius),
-            decrease=step.decrease * c * length,
-            residual=step.residual * c,
+            decrease=step.decrease * units.gradient * length,
+            residual=step.residual * units.gradient,
             on_boundary=math.isfinite(radius) and not step.solution.interior,
             gap=step.gap / step.decrease if step.decrease > 0.0 else None,
             status="estimated",
         )
 
 
-class SubproblemInner:
-    """A model solved by :class:`tralgos.Subproblem`: certified, or by a method of choice.
+def gradient_scale(g: Array) -> float:
+    """A power of two next to the size of g, where that is extreme: one transfer.
 
-    Parameters
-    ----------
-    H : Operator
-    g : array, shape (n,)
-    norm : Norm
-    options : mapping
-        Keywords of :class:`tralgos.Subproblem`.
+    Raises
+    ------
+    NonFiniteError
+        If g has NaN or infinity.
     """
+    size = norm_size(g)
+    if not math.isfinite(size):
+        raise NonFiniteError("the gradient has entries that are NaN or infinite")
+    return near_one(size)
 
-    def __init__(self, H: Any, g: Array, norm: Norm, **options: Any) -> None:
-        self._subproblem = Subproblem(H, g, norm, **options)
-        self._H, self._g, self._norm = H, g, norm
-        self.gradient_norm = norm.dual_norm(g)
-        self._free = options.get("method") == "direct"
 
-    def curvature_along_gradient(self) -> float:
-        """See :class:`InnerSolver`."""
-        direction = self._norm.solve(self._g)
-        direction = direction * (1.0 / self._norm.norm(direction))
-        product: Array = self._H @ direction
-        return to_float(namespace(direction).vecdot(direction, product))
+def near_one(size: float) -> float:
+    """A power of two that takes `size` near one; 1 where it is within 2^-30 and 2^30.
 
-    def trust_region(self, radius: float) -> InnerStep:
-        """See :class:`InnerSolver`."""
-        return self._step(self._subproblem.trust_region, radius)
-
-    def cubic(self, sigma: float) -> InnerStep:
-        """See :class:`InnerSolver`."""
-        return self._step(self._subproblem.cubic, sigma)
-
-    def trust_region_again(self, radius: float) -> InnerStep | None:
-        """See :class:`InnerSolver`."""
-        return self.trust_region(radius) if self._free else None
-
-    def cubic_again(self, sigma: float) -> InnerStep | None:
-        """See :class:`InnerSolver`."""
-        return self.cubic(sigma) if self._free else None
-
-    def _step(self, solve: Callable[[float], Any], parameter: float) -> InnerStep:
-        result = solve(parameter)
-        certificate = result.certificate
-        gap = certificate.relative_gap
-        return InnerStep(
-            vector=result.step,
-            norm=self._norm.norm(result.step),
-            decrease=result.model_decrease,
-            residual=certificate.stationarity * self.gradient_norm,
-            on_boundary=result.on_boundary,
-            gap=gap if math.isfinite(gap) else None,
-            status=result.status.name,
-        )
+    With H and g both of such sizes every radius and sigma of a method can be squared, whatever
+    its units are.
+    """
+    if size == 0.0 or 2.0**-30 <= size <= 2.0**30:
+        return 1.0
+    return 2.0 ** min(max(round(math.log2(size)), -1022), 1022)
 
 
 def norm_size(x: Array) -> float:

@@ -10,7 +10,8 @@ from tralgos.arguments import check_choice
 from tralgos.arrays import Array
 from tralgos.methods.evaluator import CountedOperator, Evaluator
 from tralgos.methods.forcing import Forcing
-from tralgos.methods.inner import InnerSolver, KrylovInner, SubproblemInner
+from tralgos.methods.inner import InnerSolver, KrylovInner
+from tralgos.methods.inner_others import DirectInner, SubproblemInner, multiplied_out
 from tralgos.norms import EuclideanNorm, Norm
 from tralgos.operators import DenseOperator
 from tralgos.subproblems.selection import DEFAULT_MEMORY
@@ -67,14 +68,16 @@ def inner_solver(
         choice = "direct" if dense and g.shape[0] <= _DIRECT else "krylov"
     if choice == "krylov":
         return _krylov(problem, H, g, norm, forcing)
+    if choice == "direct":
+        matrix = H.operand if isinstance(H.operand, DenseOperator) else multiplied_out(H, g)
+        return DirectInner(matrix, g, norm)
     options: dict[str, Any] = {"rng": rng, "max_matvec": problem.matvecs_left}
     if choice == "exact":
         options |= {"method": "auto", "certify": "auto"}
     else:
         options |= {"method": choice, "certify": "none"}
     # A matrix that is factorised costs no products; one that is multiplied with does.
-    factorised = dense and choice in ("direct", "exact")
-    return SubproblemInner(H.operand if factorised else H, g, norm, **options)
+    return SubproblemInner(H.operand if dense and choice == "exact" else H, g, norm, **options)
 
 
 def _krylov(

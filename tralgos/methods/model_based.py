@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from tralgos.arguments import positive_scalar
+from tralgos.arguments import check_choice, positive_scalar
 from tralgos.arrays import Array
 from tralgos.errors import ArgumentError
 from tralgos.methods.ending import Ending
-from tralgos.methods.evaluator import CurvatureKind, Evaluator
+from tralgos.methods.evaluator import HESSIANS, CurvatureKind, Evaluator
 from tralgos.methods.forcing import Forcing
 from tralgos.methods.inner_choice import InnerChoice, checked_choice, inner_solver
 from tralgos.methods.method import Method
-from tralgos.methods.protocol import State
+from tralgos.methods.protocol import State, check_second_order
 from tralgos.methods.search import Control, Search, Trial
 from tralgos.methods.space import Space, checked_norm
 from tralgos.norms import EuclideanNorm
@@ -89,10 +89,8 @@ class ModelBased(Method):
         power = positive_scalar(self.norm_power, "norm_power")
         if power not in (0.5, 1.0):
             raise ArgumentError(f"norm_power must be 1 or 1/2, got {power}")
-        if self.second_order not in (None, True, False):
-            raise ArgumentError(
-                f"second_order must be True, False or None, got {self.second_order!r}"
-            )
+        check_second_order(self.second_order)
+        check_choice(self.hessian, "hessian", HESSIANS)
         self._control()
 
     @abstractmethod

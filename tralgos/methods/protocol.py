@@ -9,10 +9,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tralgos.arrays import Array
+from tralgos.errors import ArgumentError
 from tralgos.methods.ending import Ending
 from tralgos.methods.evaluator import Evaluator
 
-__all__ = ["MethodProtocol", "State", "StepRecord"]
+__all__ = ["MethodProtocol", "State", "StepRecord", "check_second_order"]
+
+
+def check_second_order(value: object) -> None:
+    """Raise an ArgumentError unless `value` is True, False or None themselves."""
+    if not (value is None or isinstance(value, bool)):
+        raise ArgumentError(f"second_order must be True, False or None, got {value!r}")
 
 
 @dataclass(frozen=True)

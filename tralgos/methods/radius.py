@@ -105,8 +105,9 @@ class RadiusControl:
             grown = self.grow * radius if trial.ratio >= self.eta2 else radius
             # These rules grow radii that do not bind, without end.
             radius = min(grown, max(radius, _FARTHEST * length))
-        elif trial.ratio >= self.eta2 and trial.step.on_boundary and not overreached:
-            radius = max(radius, self.grow * length)
+        elif trial.ratio >= self.eta2 and trial.step.on_boundary:
+            # A step `grow` times as long has failed, but one in between may not.
+            radius = max(radius, (math.sqrt(self.grow) if overreached else self.grow) * length)
         elif trial.ratio < 0.25:
             radius = 0.5 * min(radius, length)
         return min(radius, self.max_radius)

@@ -128,9 +128,12 @@ class Search:
         """The trial that is taken; None where rounding leaves no step."""
         control = self._control
         while True:
-            trial = self._try(control.solve(self._solver, parameter), parameter)
-            if trial is None:
+            step = control.solve(self._solver, parameter)
+            if not self._moves(step):
                 return None
+            # A model that rounding keeps from a decrease is as good as a trial that failed.
+            evaluate = self._try if step.decrease > 0.0 else self._none
+            trial = evaluate(step, parameter)
             if control.accepts(trial.ratio):
                 self._taken = self._bolder(trial)
                 return self._taken
@@ -157,19 +160,25 @@ class Search:
             if parameter is None or step is None or step.norm <= 1.1 * trial.step.norm:
                 break
             longer = self._try(step, parameter)
-            better = longer is not None and control.accepts(longer.ratio)
-            if longer is None or not better or not longer.value < trial.value:
+            if not control.accepts(longer.ratio) or not longer.value < trial.value:
                 self.overreached = True
                 break
             trial = longer
         return trial
 
-    def _try(self, step: InnerStep, parameter: float) -> Trial | None:
-        """Evaluate a step; None where it does not change x, or promises nothing."""
+    def _moves(self, step: InnerStep) -> bool:
+        """Whether a step changes x at all."""
+        x, xp = self._state.x, namespace(self._state.x)
+        return to_float(xp.max(xp.abs(x + step.vector - x))) > 0.0
+
+    def _none(self, step: InnerStep, parameter: float) -> Trial:
+        """The trial of a step that promises nothing: not evaluated, and rejected."""
+        return Trial(step, parameter, self._state.x, math.nan, 0.0, math.nan)
+
+    def _try(self, step: InnerStep, parameter: float) -> Trial:
+        """Evaluate a step."""
         state, xp = self._state, namespace(self._state.x)
         x = state.x + step.vector
-        if not step.decrease > 0.0 or to_float(xp.max(xp.abs(x - state.x))) == 0.0:
-            return None
         value = self._problem.value(x)
         slope = to_float(inner(state.gradient, step.vector, xp))
         ratio = decrease_ratio(state.value, value, step.decrease, self._level)

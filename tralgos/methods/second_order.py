@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tralgos.arrays import Array, eps, namespace
-from tralgos.methods.evaluator import CountedOperator, CurvatureKind, Evaluator
+from tralgos.methods.evaluator import CurvatureKind, Evaluator
+from tralgos.methods.inner import norm_size
+from tralgos.methods.inner_others import multiplied_out
 from tralgos.norms import EuclideanNorm
-from tralgos.operators import DenseOperator, SparseOperator
+from tralgos.operators import DenseOperator, Operator, SparseOperator
 from tralgos.subproblems.evidence import Curvature
 from tralgos.subproblems.model import BudgetExhausted, Model
 from tralgos.subproblems.selection import (
@@ -110,11 +112,15 @@ def examine(
     effort = _look(before) if look else _EVIDENCE
     limits = [limit for limit in (problem.matvecs_left, effort.products) if limit is not None]
     products = min(limits, default=None)
-    model = _model(counted, x)
-    evidence = _kind(model, effort, products)
+    known: Curvature | None = None
+    matrix = isinstance(counted.operand, DenseOperator | SparseOperator)
+    operator: Operator = counted.operand if matrix else counted
+    evidence = _kind(operator, x.shape[0], effort, products)
+    if evidence == "exact" and not matrix:
+        operator = multiplied_out(counted, x)
+    model = _model(operator, x)
     if evidence != "exact":
         model.max_matvec = products
-    known: Curvature | None = None
     try:
         options = EvidenceOptions(evidence, FAILURE_PROBABILITY, effort.memory, rng)
         known = choose_evidence(model, options, None)
@@ -133,23 +139,40 @@ def _look(products: int) -> _Effort:
     return _Effort(products=most, small=most, dense=500, memory=2**26)
 
 
-def _kind(model: Model, effort: _Effort, products: int | None) -> Certify:
+def _kind(operator: Operator, n: int, effort: _Effort, products: int | None) -> Certify:
     """Exact evidence where it is cheap beside the run that it ends, and fits the budget."""
-    if isinstance(model.operator, DenseOperator):
-        return "exact" if model.n <= effort.dense else "probabilistic"
-    if isinstance(model.operator, SparseOperator):
+    if isinstance(operator, DenseOperator):
+        return "exact" if n <= effort.dense else "probabilistic"
+    if isinstance(operator, SparseOperator):
         return "auto"
-    affordable = products is None or model.n <= products
-    return "exact" if model.n <= effort.small and affordable else "probabilistic"
+    affordable = products is None or n <= products
+    return "exact" if n <= effort.small and affordable else "probabilistic"
 
 
-def _model(counted: CountedOperator, x: Array) -> Model:
-    """The Hessian with no gradient, its scale taken out where it is known."""
-    matrix = isinstance(counted.operand, DenseOperator | SparseOperator)
-    operator = counted.operand if matrix else counted
-    size = operator.magnitude
-    scale = 1.0 if not size or not math.isfinite(size) else power_of_two_scale(size, x.dtype)
+class _SelfScaling(Model):
+    """A model without a gradient that takes out the size of H as its first product shows it."""
+
+    _scaled = False
+
+    def hess(self, x: Array) -> Array:
+        """H~ x: one product with H, counted."""
+        y = super().hess(x)
+        if not self._scaled:
+            self._scaled = True
+            above, below = norm_size(y), norm_size(x)
+            if math.isfinite(above) and above > 0.0:
+                self.hessian_scale = power_of_two_scale(above / below, x.dtype)
+                y = y if self.hessian_scale == 1.0 else y * (1.0 / self.hessian_scale)
+        return y
+
+
+def _model(operator: Operator, x: Array) -> Model:
+    """The Hessian with no gradient; the scale of a matrix is taken out here."""
     zero = namespace(x).zeros_like(x)
+    size = operator.magnitude
+    if size is None:
+        return _SelfScaling(operator, zero, EuclideanNorm())
+    scale = power_of_two_scale(size, x.dtype) if math.isfinite(size) else 1.0
     return Model(operator, zero, EuclideanNorm(), hessian_scale=scale, gradient_scale=scale)
 
 

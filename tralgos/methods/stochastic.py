@@ -134,7 +134,7 @@ class StochasticTrustRegion(ModelBased):
     **No step.** A trial with a value of NaN or infinity is a rejection. Where the model has no
     step to offer, or one below the rounding of x, the radius stays, and another sample
     may do better; with the whole function, or if it is the radius that is too small, the
-    run ends as ROUNDING. It ends as FIRST_ORDER if the gradient was taken for zero and the
+    run ends as ROUNDING. It ends as TAKEN_FOR_ZERO if the gradient was taken for zero and the
     Hessian has no negative curvature: that is where Algorithm 1 has converged. A radius
     that rejections have brought below eps^2 times the first ends the run as NO_DECREASE.
 
@@ -321,7 +321,7 @@ class StochasticTrustRegion(ModelBased):
         assert state.first_radius is not None
         if trial is None and (step.on_boundary or not self.stochastic):
             converged = self._is_zero(state.gradient_norm) and step.norm == 0.0
-            return Ending.FIRST_ORDER if converged else Ending.ROUNDING
+            return Ending.TAKEN_FOR_ZERO if converged else Ending.ROUNDING
         least = eps(state.x.dtype) ** 2 * state.first_radius
         return Ending.NO_DECREASE if state.radius < least else None
 

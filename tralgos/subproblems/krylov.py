@@ -211,5 +211,6 @@ def _decrease(run: Lanczos, h: np.ndarray, gamma: float, target: Target) -> floa
     product[:-1] += T.off_diagonal * h[1:]
     value = gamma * float(h[0]) + 0.5 * float(h @ product)
     if isinstance(target, CubicTarget):
-        value += target.sigma / 3.0 * float(np.linalg.norm(h)) ** 3
+        length = float(np.linalg.norm(h))
+        value += target.sigma / 3.0 * length * length * length  # a power would raise on overflow
     return -value
