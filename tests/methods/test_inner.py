@@ -22,9 +22,9 @@ from tralgos.methods.evaluator import Budget, Evaluator
 from tralgos.methods.forcing import Forcing
 from tralgos.methods.inner import InnerStep, KrylovInner
 from tralgos.methods.inner_choice import inner_solver
-from tralgos.methods.inner_others import SubproblemInner
+from tralgos.methods.inner_others import DirectInner, SubproblemInner
 from tralgos.norms import DiagonalNorm, EuclideanNorm, Norm
-from tralgos.operators import CountingOperator
+from tralgos.operators import CountingOperator, DenseOperator
 from tralgos.problems import FunctionProblem
 
 
@@ -294,10 +294,46 @@ def chosen(choice: Any, H: Any, eta: float = 0.2, **options: Any) -> Any:
     return made, evaluator
 
 
-def test_dense_matrices_are_reduced_up_to_five_hundred() -> None:
-    assert not isinstance(chosen("auto", np.eye(500))[0], KrylovInner)
-    assert isinstance(chosen("auto", np.eye(501))[0], KrylovInner)
-    assert isinstance(chosen("auto", np.eye(3), hide=True)[0], KrylovInner)
+def test_an_operator_is_multiplied_out_for_the_direct_solver() -> None:
+    H, _ = random_model(4, 8)
+    made, evaluator = chosen("direct", H, hide=True)
+    assert evaluator.counts.nhvp == 4
+    known, _ = chosen("direct", H)
+    assert np.allclose(made.trust_region(0.5).vector, known.trust_region(0.5).vector)
+
+
+@given(st.integers(1, 9), st.integers(0, 10**6), st.floats(-2.0, 2.0), st.booleans())
+def test_direct_solver(n: int, seed: int, log: float, cubic: bool) -> None:
+    """To rounding what the certified solver says, in a norm, with its own length and decrease."""
+    H, g = random_model(n, seed)
+    d = np.exp(np.random.default_rng(seed).standard_normal(n))
+    norm, parameter = DiagonalNorm(d), 10.0**log
+    made = DirectInner(DenseOperator(H), g, norm)
+    assert made.gradient_norm == pytest.approx(norm.dual_norm(g))
+    w = g / d
+    assert made.curvature_along_gradient() == pytest.approx(w @ H @ w / (w @ (d * w)), abs=1e-9)
+    if cubic:
+        step, best = made.cubic(parameter), tralgos.solve_cubic(H, g, parameter, norm=norm)
+    else:
+        step, best = (
+            made.trust_region(parameter),
+            tralgos.solve_trs(H, g, parameter, norm=norm, rtol=1e-10),
+        )
+        assert step.norm <= parameter
+        assert step.on_boundary == best.on_boundary
+    assert step.decrease == pytest.approx(best.model_decrease, rel=1e-8)
+    assert step.norm == pytest.approx(norm.norm(step.vector), rel=1e-9)
+
+
+@pytest.mark.parametrize("solver", ["krylov", "direct"])
+def test_parameters_that_allow_no_step_give_none(solver: str) -> None:
+    """A radius or sigma whose step cannot be represented: no error, no step."""
+    made, _ = chosen(solver, np.eye(3))
+    for step in (made.trust_region(1e-300), made.cubic(1e300), made.trust_region_again(1e-300)):
+        assert step.norm == step.decrease == 0.0
+        assert not step.vector.any()
+    assert made.trust_region(1e300).norm == pytest.approx(2.0 * np.sqrt(3.0))
+    assert made.cubic(1e-300).norm == pytest.approx(2.0 * np.sqrt(3.0))
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ class KrylovInner:
     residual : float
         or the residual is below this (in the dual norm).
     boundary_rtol : float
-        In place of `rtol`, if that is less, where the radius binds or the cubic term
+        In place of `rtol`, if it is larger, where the radius binds or the cubic term
         outweighs the curvature: then it is not the model that limits progress.
     memory : int
         Bytes for the basis.

@@ -21,11 +21,9 @@ from tralgos.subproblems.steihaug import Steihaug
 __all__ = ["SUBPROBLEMS", "InnerChoice", "checked_choice", "inner_solver"]
 
 #: "krylov" and "direct" solve as far as the minimiser needs it, "exact" to a certified gap.
-SUBPROBLEMS = ("auto", "krylov", "direct", "exact", "steihaug", "sphere-descent")
+SUBPROBLEMS = ("krylov", "direct", "exact", "steihaug", "sphere-descent")
 InnerChoice = str | Steihaug | SphereDescent
 
-#: Orders up to which a dense Hessian is reduced rather than multiplied with.
-_DIRECT = 500
 #: Share of the decrease that a step on the boundary may miss.
 _BOUNDARY = 0.05
 #: The last model of a run is solved to this part of the tolerance on the gradient.
@@ -53,7 +51,7 @@ def inner_solver(
     Parameters
     ----------
     choice : str or record
-        See :data:`SUBPROBLEMS`. "auto": direct for dense arrays of order up to 500, else krylov.
+        See :data:`SUBPROBLEMS`.
     problem : Evaluator
         Gives the tolerance on the gradient and the budget.
     H, g, norm
@@ -64,8 +62,6 @@ def inner_solver(
         For the solvers that draw.
     """
     dense = isinstance(H.operand, DenseOperator)
-    if choice == "auto":
-        choice = "direct" if dense and g.shape[0] <= _DIRECT else "krylov"
     if choice == "krylov":
         return _krylov(problem, H, g, norm, forcing)
     if choice == "direct":

@@ -25,7 +25,7 @@ from tralgos.norms import EuclideanNorm
 __all__ = ["ModelBased", "ModelState"]
 
 #: Steps below the rounding of f in a row that may pass without a gradient halved.
-_PATIENCE = 3
+_PATIENCE = 6
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,12 @@ class ModelState(State):
     forcing : Forcing
         How accurately the next model is to be solved.
     stalled : int
-        Steps in a row below the rounding of f in which the gradient did not fall by half.
+        Steps in a row below the rounding of f in which the gradient did not fall to half of
+        `least_gradient`.
     refuted : bool
         Whether in one of those steps f did not show a decrease that it could have shown.
     least_gradient : float
-        The least gradient norm so far.
+        The gradient norm when it last fell by half.
     """
 
     parameter: float | None = None
@@ -79,7 +80,7 @@ class ModelBased(Method):
 
     norm: Any = None
     norm_power: float = 1.0
-    subproblem: InnerChoice = "auto"
+    subproblem: InnerChoice = "krylov"
     hessian: CurvatureKind = "exact"
     second_order: bool | None = None
 
@@ -165,5 +166,5 @@ class ModelBased(Method):
             space=state.space.after(gradient),
             stalled=stalled,
             refuted=refuted,
-            least_gradient=min(state.least_gradient, size),
+            least_gradient=size if fallen else state.least_gradient,
         )

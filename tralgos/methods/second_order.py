@@ -231,10 +231,11 @@ def leave_saddle(
     slope = norm.inner(gradient, v)
     if slope > 0.0:
         v, slope = -1.0 * v, -slope
-    length = max(1.0, norm.norm(x))
-    noise = 4.0 * eps(x.dtype) * abs(value)
+    size = norm.norm(x)
+    length, least = max(1.0, size), eps(x.dtype) * size
+    noise = 40.0 * eps(x.dtype) * abs(value)
     bend = 0.5 * leftmost.value
-    while length * length * abs(bend) > noise:
+    while length > least and length * length * abs(bend) > noise:
         for sign in (1.0, -1.0):
             trial = x + (sign * length) * v
             found = problem.value(trial)

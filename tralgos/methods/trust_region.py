@@ -32,9 +32,9 @@ class TrustRegion(ModelBased):
         Power of the adaptive matrix: A itself (the paper's Algorithm 1) or its root
         (Corollary 1).
     subproblem : str or record
-        The inner solver. "auto": direct for dense Hessians of order up to 500, else "krylov",
-        the Krylov space of the gradient extended until the step is worth its accuracy.
-        "exact": :class:`tralgos.Subproblem` to a certified gap of 1e-8.
+        The inner solver. "krylov": the Krylov space of the gradient, extended until the step is
+        worth its accuracy. "direct": the reduction of a dense Hessian (of an operator, at n
+        products), to rounding. "exact": :class:`tralgos.Subproblem` to a certified gap of 1e-8.
         "steihaug", "sphere-descent" or a record :class:`tralgos.Steihaug` or
         :class:`tralgos.SphereDescent`: truncated conjugate gradients, descent on the sphere.
     hessian : {"exact", "gauss-newton", "finite-difference"}
