@@ -29,7 +29,7 @@ def test_result_has_what_it_promises() -> None:
     assert run.ending is Ending.SECOND_ORDER
     assert run.status == int(run.ending)
     assert run.message == run.ending.message
-    assert run.x == pytest.approx([1.0, 1.0], abs=1e-8)
+    assert run.x == pytest.approx([1.0, 1.0], abs=1e-7)
     assert run.gradient_norm == pytest.approx(np.linalg.norm(run.jac))
     assert run.fun == rosenbrock().value(run.x)
     assert run.leftmost == pytest.approx(np.linalg.eigvalsh(rosenbrock().hessian(run.x).array)[0])

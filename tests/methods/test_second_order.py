@@ -268,11 +268,11 @@ def test_first_trial_has_the_size_of_x(x: list[float], first: float) -> None:
 
 
 def test_trials_end_where_the_models_decrease_is_rounding() -> None:
-    """t^2 |lambda|/2 <= 4 eps |f| = 2^-50 |f|: both signs of 4^-k for k below 12."""
+    """t^2 |lambda|/2 <= 64 eps |f| = 2^-46 |f|: both signs of 4^-k for k below 12."""
     for unit in (2.0**-60, 1.0, 2.0**60):
         tried, found = trials(np.zeros(2), 2.0 * unit, 0.0, -8.0 * unit, lambda t: 3.0 * unit)  # noqa: B023
         assert found is None
-        assert tried == [sign * 4.0**-k for k in range(13) for sign in (1.0, -1.0)]
+        assert tried == [sign * 4.0**-k for k in range(12) for sign in (1.0, -1.0)]
 
 
 def test_downhill_comes_first_and_uphill_second() -> None:

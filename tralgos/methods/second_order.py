@@ -233,7 +233,7 @@ def leave_saddle(
         v, slope = -1.0 * v, -slope
     size = norm.norm(x)
     length, least = max(1.0, size), eps(x.dtype) * size
-    noise = 40.0 * eps(x.dtype) * abs(value)
+    noise = 64.0 * eps(x.dtype) * abs(value)
     bend = 0.5 * leftmost.value
     while length > least and length * length * abs(bend) > noise:
         for sign in (1.0, -1.0):
