@@ -38,21 +38,6 @@ def model_of(H: object, g: object, norm: object = None, **options: object) -> Mo
     return v.validated_model(H, g, norm, rng=np.random.default_rng(0), **options)
 
 
-@pytest.mark.parametrize(
-    "x", [0, 0.0, -1, np.inf, np.nan, "1", None, True, np.ones(1), 1j, 10**400]
-)
-def test_positive_scalar_refuses(x: object) -> None:
-    with pytest.raises(ArgumentError, match="radius"):
-        v.positive_scalar(x, "radius")
-
-
-@pytest.mark.parametrize("x", [1, 2.5, np.float32(0.5), np.int64(3), 1e300, 5e-324])
-def test_positive_scalar_accepts(x: object) -> None:
-    value = v.positive_scalar(x, "radius")
-    assert type(value) is float
-    assert value == x
-
-
 def test_rtol() -> None:
     assert v.check_rtol(None, np.float64) == 1e-8
     assert v.check_rtol(None, np.dtype("float32")) == 1e3 * 2.0**-23
@@ -60,40 +45,6 @@ def test_rtol() -> None:
     for bad in (0.0, 1.0, -1e-3, np.nan, "1e-8"):
         with pytest.raises(ArgumentError, match="rtol"):
             v.check_rtol(bad, np.float64)
-
-
-def test_probability_budget_and_callback() -> None:
-    assert v.check_probability(1e-6) == 1e-6
-    for bad in (0.0, 1.0, np.nan, None):
-        with pytest.raises(ArgumentError, match="failure_probability"):
-            v.check_probability(bad)
-    assert v.check_max_matvec(None) is None
-    assert v.check_max_matvec(np.int32(5)) == 5
-    for bad in (0, -1, 2.0, True, "3"):
-        with pytest.raises(ArgumentError, match="max_matvec"):
-            v.check_max_matvec(bad)
-    assert v.check_callback(None) is None
-    assert v.check_callback(print) is print
-    with pytest.raises(ArgumentError, match="callback"):
-        v.check_callback(3)
-
-
-def test_rng() -> None:
-    generator = np.random.default_rng(1)
-    assert v.check_rng(generator) is generator
-    assert v.check_rng(None).random() == v.check_rng(None).random()
-    assert v.check_rng(5).random() == np.random.default_rng(5).random()
-    for bad in ("a", 1.5, True, -1, np.random.RandomState(0)):
-        with pytest.raises(ArgumentError, match="rng"):
-            v.check_rng(bad)
-
-
-def test_choice_lists_the_known() -> None:
-    assert v.check_choice("b", "method", ["a", "b"]) == "b"
-    with pytest.raises(ArgumentError, match="method 'c'; known are 'a', 'b'"):
-        v.check_choice("c", "method", ["a", "b"])
-    with pytest.raises(ArgumentError, match="method"):
-        v.check_choice(["a"], "method", ["a", "b"])
 
 
 def test_bad_data_is_named() -> None:
