@@ -104,8 +104,9 @@ def page(tables: Iterable[Table], command: str, extra: Sequence[str] = ()) -> st
     head = [
         "# Benchmarks",
         "",
-        f"Written by `{command}`, which measures everything anew. Times are ratios of medians of",
-        "interleaved repeats in one process; counts do not depend on the machine.",
+        f"Written by `{command}`, which measures everything anew.",
+        "Times are ratios of medians of interleaved repeats in one process; counts do not depend on the",
+        "machine.",
         "",
         *environment(extra),
         "",

@@ -21,7 +21,7 @@ import tralgos
 from tralgos.operators import Operator
 from tralgos.problems import Problem
 
-__all__ = ["DENSE_METHODS", "LIMIT", "METHODS", "SADDLE", "Run", "solve"]
+__all__ = ["DENSE", "DENSE_METHODS", "LIMIT", "METHODS", "SADDLE", "Run", "solve"]
 
 #: Seconds after which a run is given up, and its bound on iterations.
 LIMIT = 60.0

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import track
 
 from benchmarks import _report
-from benchmarks._runs import DENSE_METHODS, LIMIT, METHODS, SADDLE, Run, solve
+from benchmarks._runs import DENSE, DENSE_METHODS, LIMIT, METHODS, SADDLE, Run, solve
 from tralgos.problems import Problem, collection
 
 __all__ = ["tables"]
@@ -31,6 +31,22 @@ OURS, PEER = "tralgos TrustRegion", "SciPy trust-ncg"
 TOLERANCES = (1e-5, 1e-8)
 #: About how many variables the scalable problems have, without and with dense methods.
 LARGE, MEDIUM = 2000, 300
+#: What the columns of the summaries mean.
+LEGEND = f"""\
+- *Solved*: judged from outside, by the gradient at the returned point, within {LIMIT:g} s a run.
+- *False*: success was reported, and the problem is not solved.
+- *Saddles*: success was reported at a point with $\\lambda_1 < -{SADDLE:g}\\, \\|H\\|$. (A run of tralgos
+  then ends as `FIRST_ORDER`, whose message says that nothing was proved; with `second_order=True` it
+  goes on.) Looked at up to {DENSE} variables.
+- *Raised*: it ended with an exception.
+- *Products*: the geometric mean of the ratio of Hessian-vector products, over the problems that both
+  solve (their number in brackets); *with evidence* the look for negative curvature at the end is counted
+  too. *Cost* counts 1 for a value, 3 for a gradient and 6 for a product in the same way.
+
+The Hessian is seen by its products alone, but for trust-exact, which gets it as a matrix. A problem is
+the same for all methods, with the tolerance on the Euclidean norm of the gradient; Newton-CG and
+L-BFGS-B, which have no such test, are stopped by a callback.
+"""
 GROUPS = {
     "small": "Problems of Moré, Garbow and Hillstrom, 2 to 12 variables",
     "medium": f"Scalable problems, about {MEDIUM} variables",
@@ -140,11 +156,7 @@ def _summary(results: Results, group: str, relative: float) -> _report.Table:
         )
     return _report.Table(
         f"{GROUPS[group]}: ||g|| <= {relative:.0e} ||g0||",
-        "Solved: by the gradient at the returned point, within "
-        f"{LIMIT:g} s. False: success reported, not solved. "
-        f"Saddles: success reported with lambda_1 < -{SADDLE:g} ||H||. Products and cost: "
-        f"geometric mean over the problems that both solve (their number) of the ratio to "
-        f"{PEER}; cost counts 1 for a value, 3 for a gradient, 6 for a product.",
+        f"Ratios to {PEER}.",
         (
             "method",
             "solved",
@@ -296,7 +308,7 @@ def _page(found: Sequence[_report.Table]) -> str:
     )
     text = text.replace("# Benchmarks", head, 1)
     first = text.index("## ")
-    return text[:first] + picture + text[first:]
+    return text[:first] + LEGEND + "\n" + picture + text[first:]
 
 
 if __name__ == "__main__":

@@ -276,6 +276,7 @@ class _Loop:
             Ending.FIRST_ORDER,
             Ending.SADDLE,
             Ending.UNEXAMINED,
+            Ending.ROUNDING,  # where gradients decide, and not values
         )
         state = self._state if settled else self._best
         assert state is not None
