@@ -35,17 +35,18 @@ LARGE, MEDIUM = 2000, 300
 LEGEND = f"""\
 - *Solved*: judged from outside, by the gradient at the returned point, within {LIMIT:g} s a run.
 - *False*: success was reported, and the problem is not solved.
-- *Saddles*: success was reported at a point with $\\lambda_1 < -{SADDLE:g}\\, \\|H\\|$. (A run of tralgos
-  then ends as `FIRST_ORDER`, whose message says that nothing was proved; with `second_order=True` it
-  goes on.) Looked at up to {DENSE} variables.
+- *Saddles*: success was reported where $\\lambda_1 < -{SADDLE:g}\\, \\|H\\|$. (A run of tralgos then
+  ends as `FIRST_ORDER`, whose message says that nothing was proved; with `second_order=True`
+  it goes on.) Looked at up to {DENSE} variables.
 - *Raised*: it ended with an exception.
-- *Products*: the geometric mean of the ratio of Hessian-vector products, over the problems that both
-  solve (their number in brackets); *with evidence* the look for negative curvature at the end is counted
-  too. *Cost* counts 1 for a value, 3 for a gradient and 6 for a product in the same way.
+- *Products*: the geometric mean of the ratio of Hessian-vector products, over the problems that
+  both solve (their number in brackets); *with evidence*: the look for negative curvature at the
+  end is counted too. *Cost* is the same of a sum of 1 for a value, 3 for a gradient and 6 for a
+  product.
 
-The Hessian is seen by its products alone, but for trust-exact, which gets it as a matrix. A problem is
-the same for all methods, with the tolerance on the Euclidean norm of the gradient; Newton-CG and
-L-BFGS-B, which have no such test, are stopped by a callback.
+The Hessian is seen by its products alone, but for trust-exact, which gets it as a matrix. All
+methods have the same tolerance on the Euclidean norm of the gradient; Newton-CG and L-BFGS-B,
+which have no such test, are stopped by a callback.
 """
 GROUPS = {
     "small": "Problems of Moré, Garbow and Hillstrom, 2 to 12 variables",
