@@ -35,9 +35,9 @@ LARGE, MEDIUM = 2000, 300
 LEGEND = f"""\
 - *Solved*: judged from outside, by the gradient at the returned point, within {LIMIT:g} s a run.
 - *False*: success was reported, and the problem is not solved.
-- *Saddles*: success was reported where $\\lambda_1 < -{SADDLE:g}\\, \\|H\\|$. (A run of tralgos then
-  ends as `FIRST_ORDER`, whose message says that nothing was proved; with `second_order=True`
-  it goes on.) Looked at up to {DENSE} variables.
+- *Saddles*: success was reported where $\\lambda_1 < -{SADDLE:g}\\, \\|H\\|$. (A run of tralgos
+  then ends as `FIRST_ORDER`, whose message says that nothing was proved; with
+  `second_order=True` it goes on.) Looked at up to {DENSE} variables.
 - *Raised*: it ended with an exception.
 - *Products*: the geometric mean of the ratio of Hessian-vector products, over the problems that
   both solve (their number in brackets); *with evidence*: the look for negative curvature at the
