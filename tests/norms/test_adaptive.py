@@ -693,3 +693,24 @@ def test_other_arguments_out_of_range_are_named() -> None:
         rule.uniform_constants(0.0)
     with pytest.raises(ArgumentError, match="steps must be at least 1"):
         rule.uniform_mu(1.0, 0)
+
+
+def test_init_names_the_library(xp_case: Xp) -> None:
+    """By its module, dtype and device: the state that a vector of that kind gives."""
+    rule = RMSPropNorm()
+    like = xp_case.array([1.0, 2.0, 3.0])
+    device = None if xp_case.name.startswith("cupy") else xp_case.device
+    named = rule.init(3, xp_case.xp, dtype=like.dtype, device=device)
+    assert named.home.dtype == like.dtype
+    assert named.home.device == like.device
+    assert rule.norm(rule.update(named, like)).norm(like) == pytest.approx(
+        rule.norm(rule.update(rule.init(like=like), like)).norm(like), rel=1e-6
+    )
+
+
+def test_init_takes_one_description() -> None:
+    with pytest.raises(ArgumentError, match="give no xp"):
+        RMSPropNorm().init(like=np.ones(2), dtype=np.float32)
+    with pytest.raises(ArgumentError, match="either n or like"):
+        RMSPropNorm().init()
+    assert RMSPropNorm().init(2, dtype=np.float32).home.dtype == np.float32

@@ -171,28 +171,43 @@ class AdaptiveNorm(ABC):
     def weights(self) -> Weights:
         """The weight of each gradient by its age."""
 
-    def init(self, n: int | None = None, *, like: Array | None = None) -> AdaptiveState:
+    def init(
+        self,
+        n: int | None = None,
+        xp: Any = None,
+        *,
+        dtype: Any = None,
+        device: Any = None,
+        like: Array | None = None,
+    ) -> AdaptiveState:
         """The state before the first gradient, of which the norm is by epsilon I.
 
         Parameters
         ----------
         n : int, optional
-            The length of the gradients, which are float64 vectors of NumPy.
+            The length of the gradients.
+        xp : module, optional
+            Their array library, with `n`: ``numpy``, ``cupy``, ``torch``, ...; NumPy by default.
+        dtype, device : optional
+            Theirs, as that library names them; its float64 and default device unless given.
         like : array, shape (n,), optional
-            Instead of `n`: a vector with the length, library, device and dtype of the
+            Instead of all these: a vector with the length, library, device and dtype of the
             gradients. Its values are not used; integers stand for float64.
 
         Raises
         ------
         ArgumentError
-            Unless exactly one of the two is given; if `n` < 1; if epsilon is below the
-            smallest normal number of the dtype.
+            Unless either `n` or `like` is given; if `n` < 1; if `like` comes with another
+            argument; if epsilon is below the smallest normal number of the dtype.
         ArrayTypeError, ShapeError
-            If `like` is not a real vector, or is empty.
+            If the vectors would not be real and floating, or `like` is empty.
         """
         if (n is None) == (like is None):
             raise ArgumentError("init needs either n or like")
-        given = np.zeros(positive_integer(n, "n")) if like is None else real_vector(like, "like")
+        if like is not None and not (xp is None and dtype is None and device is None):
+            raise ArgumentError("like says where the gradients live: give no xp, dtype or device")
+        given = like if like is not None else _zeros(positive_integer(n, "n"), xp, dtype, device)
+        given = real_vector(given, "like")
         if given.shape[0] == 0:
             raise ShapeError("like is empty")
         if self.epsilon < smallest_normal(given.dtype):
@@ -352,3 +367,10 @@ def _checked_power(power: object) -> float:
     if value not in (0.5, 1.0):
         raise ArgumentError(f"power must be 1 or 0.5, got {value}")
     return value
+
+
+def _zeros(n: int, xp: Any, dtype: Any, device: Any) -> Array:
+    """A vector of the library that shows where gradients live."""
+    library = np if xp is None else xp
+    options = {} if device is None else {"device": device}
+    return library.zeros(n, dtype=library.float64 if dtype is None else dtype, **options)
