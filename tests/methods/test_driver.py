@@ -672,3 +672,20 @@ def test_asymmetric_hessian_is_named(dense: bool) -> None:
     )
     with pytest.raises(AsymmetryError):
         minimize(problem, np.ones(3))
+
+
+def test_saddle_that_the_time_does_not_suffice_to_leave_is_none_the_less() -> None:
+    """The evidence is there: what ends the search along it does not make it a minimum."""
+    calls = []
+
+    def fun(x: np.ndarray) -> float:
+        calls.append(x)
+        if len(calls) > 1:
+            time.sleep(0.05)
+        return saddle().value(x)
+
+    slow = FunctionProblem(fun, saddle().gradient, hess=saddle().hessian, n=2)
+    run = minimize(slow, np.zeros(2), time_limit=0.02)
+    assert run.ending is Ending.SADDLE
+    assert not run.success
+    assert run.leftmost == pytest.approx(-2.0)

@@ -414,3 +414,25 @@ def test_shrink_factor_is_the_minimum_of_the_parabola(slope: float, rise: float)
         t = np.linspace(0.0, 1.0, 2001)
         assert factor == pytest.approx(t[np.argmin(slope * t + curvature * t**2)], abs=1e-3)
     assert shrink_factor(slope, np.nan, 0.1, 0.5) == 0.1
+
+
+@pytest.mark.parametrize("h", [2.0**-100, 1.0, 2.0**100])
+@pytest.mark.parametrize("c", [2.0**-80, 1.0, 2.0**80])
+def test_units_of_the_direct_solver(h: float, c: float) -> None:
+    """H and g in other units, powers of two: the same steps in theirs, bit for bit."""
+    H, g = random_model(5, 12)
+    made = DirectInner(DenseOperator(H), g, EuclideanNorm())
+    other = DirectInner(DenseOperator(h * H), c * g, EuclideanNorm())
+    t = c / h
+    assert other.gradient_norm == c * made.gradient_norm
+    assert other.curvature_along_gradient() == h * made.curvature_along_gradient()
+    pairs = [
+        (made.trust_region(0.3), other.trust_region(0.3 * t)),
+        (made.trust_region(30.0), other.trust_region(30.0 * t)),
+        (made.cubic(2.0), other.cubic(2.0 * h / t)),
+    ]
+    for one, two in pairs:
+        assert np.array_equal(t * one.vector, two.vector)
+        assert two.norm == t * one.norm
+        assert two.decrease == c * t * one.decrease
+        assert two.residual == pytest.approx(c * one.residual)
