@@ -49,6 +49,7 @@ docs: $(STAMP) ## Build the documentation, warnings as errors, and run every cod
 bench: $(STAMP) ## Run the benchmarks side by side with the peers that install here
 	-$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	$(BIN)/python -m benchmarks --out docs/benchmarks.md
+	$(BIN)/python -m benchmarks.minimisers --out docs/minimisers.md
 
 hunt: $(STAMP) ## Run the property tests at length, from a random start
 	$(BIN)/python -m pytest -n $(WORKERS) -q --hunt
