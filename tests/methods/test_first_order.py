@@ -11,7 +11,7 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.namespaces import FetchCounter, Xp
@@ -320,6 +320,8 @@ def test_the_step_is_the_one_of_the_region(
 ) -> None:
     """s = -radius A^{-1}d / ||d||_{A^{-1}} is what the next step does, and its record says so."""
     method, state, evaluator = case
+    # A gradient that is rounding leads backtracking to no step.
+    assume(state.gradient_norm > 1e-12)
     region = method.implicit_region(state)
     following = method.step(evaluator, state, RNG)
     first, last = following.records[0], following.records[-1]
