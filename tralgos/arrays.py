@@ -30,6 +30,7 @@ __all__ = [
     "real_matrix",
     "real_vector",
     "same_home",
+    "sizes",
     "standard_normal",
     "to_float",
     "to_host",
@@ -156,6 +157,12 @@ def to_host(x: Array) -> np.ndarray:
     else:
         host = np.asarray(x)
     return host
+
+
+def sizes(*arrays: Array) -> list[float]:
+    """max|x| of each array, NaN where it holds NaN: one transfer."""
+    xp = namespace(*arrays)
+    return [float(v) for v in to_host(xp.stack([xp.max(xp.abs(x)) for x in arrays]))]
 
 
 def to_float(x: Array) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -170,12 +171,13 @@ def test_exact_evidence_has_to_fit_the_budget() -> None:
 
 
 def test_a_look_reduces_dense_matrices_up_to_five_hundred() -> None:
-    """A larger one is multiplied with, which is no more than counted."""
+    """A larger one is multiplied with, and that is counted."""
     for n, evidence in ((500, "exact"), (501, "probabilistic")):
         H = np.diag(np.linspace(1.0, 2.0, n))
         found = look(quadratic(H, n), n, short=True)
         assert found.evidence == evidence
-        assert found.matvecs == 0
+        assert (found.matvecs == 0) == (evidence == "exact")
+        assert found.matvecs <= 20
 
 
 def test_a_negative_curvature_ends_the_examination() -> None:
@@ -311,3 +313,33 @@ def test_trials_that_are_not_finite_are_passed_over() -> None:
         np.zeros(1), 0.0, 0.0, -1.0, lambda t: -np.inf if abs(t) > 0.5 else -0.5 * t * t
     )
     assert found[0][0] == 0.25
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_products_with_matrices_are_counted_too(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A matrix that is too large to factorise is multiplied with, within the budget."""
+    from tralgos.methods import second_order
+
+    n = 600
+    d = np.linspace(0.0, 1.0, n)
+    monkeypatch.setattr(second_order, "factorises", lambda model, memory: False)
+    H = np.diag(d) if kind == "dense" else scipy.sparse.diags_array(d).tocsc()
+    run = minimize(quadratic(H, n), np.zeros(n), max_matvec=5)
+    assert run.nhvp == run.nhvp_evidence == 5
+    assert run.leftmost_evidence.evidence == "probabilistic"
+    assert run.ending is Ending.FIRST_ORDER
+
+
+def test_evidence_that_runs_out_of_time_is_counted() -> None:
+    """n products for an operator of order 3; the second one is past the deadline."""
+    made: list[int] = []
+
+    def slow(x: np.ndarray, v: np.ndarray) -> np.ndarray:
+        made.append(1)
+        time.sleep(0.05)
+        return v
+
+    problem = FunctionProblem(lambda x: 0.5 * float(x @ x), lambda x: x, hessp=slow, n=3)
+    run = minimize(problem, np.zeros(3), time_limit=0.02)
+    assert run.nhvp == run.nhvp_evidence == len(made) == 1
+    assert run.ending is Ending.FIRST_ORDER

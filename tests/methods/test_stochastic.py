@@ -633,3 +633,14 @@ def test_numbers_of_numpy_are_numbers(logistic: LogisticRegression) -> None:
     assert method.stochastic
     assert not StochasticTrustRegion(hessian_batch="same", value_batch="same").stochastic
     assert dataclasses.replace(method, value_batch=8).value_batch == 8
+
+
+def test_samples_of_a_run_share_what_is_known_of_symmetry() -> None:
+    """One comparison a run, not one a sample."""
+    x, y = np.random.default_rng(0).standard_normal((2, 200))
+    problem = LogisticRegression(np.stack([x, y, x * y], axis=1), (x > 0).astype(int), l2=0.1)
+    whole = Evaluator(problem)
+    whole._symmetry_seen = True
+    assert not whole.sample(10, np.random.default_rng(1)).curvature(np.zeros(3))._compared
+    part = whole.sample(10, np.random.default_rng(1)).sample(5, np.random.default_rng(2))
+    assert not part.curvature(np.zeros(3))._compared

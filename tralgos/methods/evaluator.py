@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from tralgos.arguments import check_choice
-from tralgos.arrays import Array, namespace, to_host
+from tralgos.arrays import Array, namespace, sizes, to_host
 from tralgos.errors import ArgumentError, AsymmetryError
 from tralgos.methods.ending import Ending
 from tralgos.operators import (
@@ -120,6 +120,8 @@ class Evaluator:
         self.budget = budget if budget is not None else Budget()
         self.counts = counts if counts is not None else Counts()
         self._weight = weight
+        # Samples of one run share what is known of its Hessians.
+        self._run = self
         self._symmetry_seen = False
 
     @property
@@ -181,10 +183,10 @@ class Evaluator:
             operator = self.problem.gauss_newton(x)
         else:
             operator = self.problem.hessian(x)
-        compared = not self._symmetry_seen and operator.symmetric is not True
+        compared = not self._run._symmetry_seen and operator.symmetric is not True
         if compared and isinstance(operator, DenseOperator):
             check_symmetric(operator, x, rng=np.random.default_rng(0), rtol=SYMMETRY_RTOL)
-            self._symmetry_seen, compared = True, False
+            self._run._symmetry_seen, compared = True, False
         return CountedOperator(operator, self, 2.0 * self._weight, compared=compared)
 
     def require(self, kind: str) -> None:
@@ -217,8 +219,13 @@ class Evaluator:
             )
         terms = self.problem.size
         weight = 1.0 if terms is None else size / terms
-        part = self.problem.sample(size, rng)
-        return Evaluator(part, self.gtol, self.budget, self.counts, weight)
+        return self.part(self.problem.sample(size, rng), weight)
+
+    def part(self, terms: Problem, weight: float) -> Evaluator:
+        """The same run on some of the terms, of which `weight` is the share."""
+        evaluator = Evaluator(terms, self.gtol, self.budget, self.counts, weight)
+        evaluator._run = self._run
+        return evaluator
 
     def _count_gradient(self) -> None:
         self.counts.njev += 1
@@ -283,10 +290,9 @@ class CountedOperator(Operator):
             self._first = (1.0 * x, 1.0 * y)
             return
         u, Hu = self._first
-        self._first, self._compared, self._evaluator._symmetry_seen = None, False, True
-        sizes = [float(v) for v in _largest(u, x, Hu, y)]
-        a, b = sizes[0], sizes[1]
-        size = max(sizes[2] / a, sizes[3] / b) if a > 0.0 and b > 0.0 else 0.0
+        self._first, self._compared, self._evaluator._run._symmetry_seen = None, False, True
+        a, b, above_a, above_b = sizes(u, x, Hu, y)
+        size = max(above_a / a, above_b / b) if a > 0.0 and b > 0.0 else 0.0
         if size == 0.0 or not math.isfinite(size):
             return
         # All near one: products of extreme sizes would overflow or vanish.
@@ -301,9 +307,3 @@ class CountedOperator(Operator):
                 f"{self.operand.name} must be symmetric: u'(Hv) and v'(Hu) differ by "
                 f"{defect:.3g} of their size, more than {SYMMETRY_RTOL:.3g}"
             )
-
-
-def _largest(*arrays: Array) -> np.ndarray:
-    """max|x| of each array, in one transfer."""
-    xp = namespace(*arrays)
-    return to_host(xp.stack([xp.max(xp.abs(x)) for x in arrays]))

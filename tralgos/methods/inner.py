@@ -16,7 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
-from tralgos.arrays import Array, namespace, to_float
+from tralgos.arrays import Array, sizes
 from tralgos.errors import NonFiniteError
 from tralgos.norms import Norm
 from tralgos.operators import Operator
@@ -31,7 +31,6 @@ __all__ = [
     "Units",
     "gradient_scale",
     "no_step",
-    "norm_size",
 ]
 
 
@@ -176,7 +175,7 @@ class KrylovInner:
         """Take the size of H out, as its first product shows it; the product is kept."""
         direction = model.norm.solve(model.g)
         product = model.hess(direction)
-        above, below = norm_size(product), norm_size(direction)
+        above, below = sizes(product, direction)
         if math.isfinite(above) and above > 0.0:
             scale = near_one(above / below)
             model.hessian_scale = scale
@@ -257,7 +256,7 @@ def gradient_scale(g: Array) -> float:
     NonFiniteError
         If g has NaN or infinity.
     """
-    size = norm_size(g)
+    (size,) = sizes(g)
     if not math.isfinite(size):
         raise NonFiniteError("the gradient has entries that are NaN or infinite")
     return near_one(size)
@@ -272,9 +271,3 @@ def near_one(size: float) -> float:
     if size == 0.0 or 2.0**-30 <= size <= 2.0**30:
         return 1.0
     return 2.0 ** min(max(round(math.log2(size)), -1022), 1022)
-
-
-def norm_size(x: Array) -> float:
-    """max|x|: one transfer."""
-    xp = namespace(x)
-    return to_float(xp.max(xp.abs(x)))

@@ -42,7 +42,7 @@ def evaluator_of(problem: Evaluator, sample: Sample | None) -> Evaluator:
     """The values and derivatives of a sample, counted and budgeted as those of the run."""
     if sample is None:
         return problem
-    return Evaluator(sample.terms, problem.gtol, problem.budget, problem.counts, sample.weight)
+    return problem.part(sample.terms, sample.weight)
 
 
 def checked_batch(batch: object, name: str, words: tuple[str, ...]) -> object:

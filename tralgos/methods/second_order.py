@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tralgos.arrays import Array, eps, namespace
-from tralgos.methods.evaluator import CurvatureKind, Evaluator
-from tralgos.methods.inner import norm_size
+from tralgos.arrays import Array, eps, namespace, sizes
+from tralgos.methods.evaluator import CountedOperator, CurvatureKind, Evaluator
 from tralgos.methods.inner_others import multiplied_out
 from tralgos.norms import EuclideanNorm
 from tralgos.operators import DenseOperator, Operator, SparseOperator
@@ -26,6 +25,7 @@ from tralgos.subproblems.selection import (
     Certify,
     EvidenceOptions,
     choose_evidence,
+    factorises,
 )
 from tralgos.subproblems.validation import power_of_two_scale
 
@@ -67,6 +67,9 @@ _EVIDENCE = _Effort(products=None, small=100, dense=3000, memory=DEFAULT_MEMORY)
 @dataclass(frozen=True)
 class LeftmostEstimate:
     """What is known of the leftmost eigenvalue of the Hessian at a point.
+
+    Of a problem without a Hessian: of that by differences of its gradient, and so but for their
+    errors.
 
     Attributes
     ----------
@@ -112,25 +115,24 @@ def examine(
     effort = _look(before) if look else _EVIDENCE
     limits = [limit for limit in (problem.matvecs_left, effort.products) if limit is not None]
     products = min(limits, default=None)
-    known: Curvature | None = None
-    matrix = isinstance(counted.operand, DenseOperator | SparseOperator)
-    operator: Operator = counted.operand if matrix else counted
-    evidence = _kind(operator, x.shape[0], effort, products)
-    if evidence == "exact" and not matrix:
-        operator = multiplied_out(counted, x)
-    model = _model(operator, x)
-    if evidence != "exact":
-        model.max_matvec = products
     try:
-        options = EvidenceOptions(evidence, FAILURE_PROBABILITY, effort.memory, rng)
+        model, evidence = _model_and_kind(counted, x, effort, products)
+        known = _known(model, EvidenceOptions(evidence, FAILURE_PROBABILITY, effort.memory, rng))
+    finally:
+        problem.counts.nhvp_evidence += problem.counts.nhvp - before
+    return _estimate(known, model, problem.counts.nhvp - before)
+
+
+def _known(model: Model, options: EvidenceOptions) -> Curvature | None:
+    """What the products allow to be known; None if they do not suffice for anything."""
+    known: Curvature | None = None
+    try:
         known = choose_evidence(model, options, None)
         assert known is not None
         _sharpen(known, model)
     except BudgetExhausted:
         pass
-    finally:
-        problem.counts.nhvp_evidence += problem.counts.nhvp - before
-    return _estimate(known, model, problem.counts.nhvp - before)
+    return known
 
 
 def _look(products: int) -> _Effort:
@@ -139,14 +141,26 @@ def _look(products: int) -> _Effort:
     return _Effort(products=most, small=most, dense=500, memory=2**26)
 
 
-def _kind(operator: Operator, n: int, effort: _Effort, products: int | None) -> Certify:
-    """Exact evidence where it is cheap beside the run that it ends, and fits the budget."""
-    if isinstance(operator, DenseOperator):
-        return "exact" if n <= effort.dense else "probabilistic"
-    if isinstance(operator, SparseOperator):
-        return "auto"
-    affordable = products is None or n <= products
-    return "exact" if n <= effort.small and affordable else "probabilistic"
+def _model_and_kind(
+    counted: CountedOperator, x: Array, effort: _Effort, products: int | None
+) -> tuple[Model, Certify]:
+    """Exact evidence where it is cheap beside the run that it ends, and fits the budget.
+
+    A matrix is only handed over bare where it is factorised: all products are counted.
+    """
+    n, operand = int(x.shape[0]), counted.operand
+    if isinstance(operand, DenseOperator) and n <= effort.dense:
+        return _model(operand, x), "exact"
+    if isinstance(operand, SparseOperator):
+        model = _model(operand, x)
+        # One of order one or two is a dense matrix.
+        if n < 3 or factorises(model, effort.memory):
+            return model, "exact"
+    if n <= effort.small and (products is None or n <= products):
+        return _model(multiplied_out(counted, x), x), "exact"
+    model = _model(counted, x)
+    model.max_matvec = products
+    return model, "probabilistic"
 
 
 class _SelfScaling(Model):
@@ -159,7 +173,7 @@ class _SelfScaling(Model):
         y = super().hess(x)
         if not self._scaled:
             self._scaled = True
-            above, below = norm_size(y), norm_size(x)
+            above, below = sizes(y, x)
             if math.isfinite(above) and above > 0.0:
                 self.hessian_scale = power_of_two_scale(above / below, x.dtype)
                 y = y if self.hessian_scale == 1.0 else y * (1.0 / self.hessian_scale)

@@ -26,6 +26,7 @@ __all__ = [
     "EvidenceOptions",
     "choose_evidence",
     "dense_matrix",
+    "factorises",
     "fits_dense",
     "upper_eigenvalue",
 ]
@@ -148,19 +149,26 @@ def _exact(
     return None
 
 
-def _sparse(model: Model, options: EvidenceOptions) -> Curvature | None:
-    """Evidence by sparse factorisation, where H and M are sparse and their factor fits."""
+def factorises(model: Model, memory: int) -> bool:
+    """Whether H and M are sparse and their factor fits into `memory` bytes; no products."""
     H = model.operator
     if not isinstance(H, SparseOperator) or not is_numpy(model.g):
-        return None
+        return False
     # ARPACK needs three dimensions.
     weight = model.norm.sparse_matrix(model.g)
     if weight is None or model.n < 3:
-        return None
+        return False
     pattern: Any = abs(H.matrix) + abs(weight)
-    if _FILL_BYTES * fill_estimate(pattern) > options.memory:
+    return bool(_FILL_BYTES * fill_estimate(pattern) <= memory)
+
+
+def _sparse(model: Model, options: EvidenceOptions) -> Curvature | None:
+    """Evidence by sparse factorisation, where H and M are sparse and their factor fits."""
+    if not factorises(model, options.memory):
         return None
-    return SparseCurvature(model, H.matrix, weight, options.rng)
+    H = model.operator
+    assert isinstance(H, SparseOperator)
+    return SparseCurvature(model, H.matrix, model.norm.sparse_matrix(model.g), options.rng)
 
 
 @dataclass(frozen=True)

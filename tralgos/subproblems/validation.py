@@ -26,10 +26,9 @@ from tralgos.arrays import (
     Array,
     all_finite,
     eps,
-    namespace,
     real_vector,
+    sizes,
     standard_normal,
-    to_host,
 )
 from tralgos.errors import ArgumentError, AsymmetryError, NonFiniteError, ShapeError
 from tralgos.norms import as_norm
@@ -69,12 +68,6 @@ def power_of_two_scale(size: float, dtype: Any) -> float:
     return 2.0 ** min(max(round(math.log2(size)), -extreme), extreme)
 
 
-def _largest(*arrays: Array) -> list[float]:
-    """max|x| of each array, in one transfer."""
-    xp = namespace(*arrays)
-    return [float(v) for v in to_host(xp.stack([xp.max(xp.abs(x)) for x in arrays]))]
-
-
 def _symmetry_rtol(model: Model) -> float:
     """The operator's own allowance, else that of :func:`tralgos.operators.check_symmetric`."""
     own = model.operator.symmetry_tolerance
@@ -109,7 +102,7 @@ def _probe(model: Model, rng: np.random.Generator, *, symmetry: bool, size: bool
     probe = standard_normal(model.n, model.g, rng)
     product = model.hess(probe)
     if size:
-        top, bottom = _largest(product, probe)
+        top, bottom = sizes(product, probe)
         if not math.isfinite(top):
             raise NonFiniteError(
                 f"NaN or infinity after product {model.matvecs} with H (matvec {model.matvecs})"
@@ -122,7 +115,7 @@ def _probe(model: Model, rng: np.random.Generator, *, symmetry: bool, size: bool
     if not symmetry:
         return
     direction = model.norm.solve(model.g)
-    (length,) = _largest(direction)
+    (length,) = sizes(direction)
     if length == 0.0:
         # g = 0 shows nothing; a second random vector does.
         direction = standard_normal(model.n, model.g, rng)
@@ -190,7 +183,7 @@ def validated_model(
     magnitude = H.magnitude
     if magnitude is not None and not math.isfinite(magnitude):
         raise NonFiniteError("H has entries that are NaN or infinite")
-    (largest,) = _largest(g)
+    (largest,) = sizes(g)
     model = Model(
         H,
         g,
