@@ -635,12 +635,32 @@ def test_numbers_of_numpy_are_numbers(logistic: LogisticRegression) -> None:
     assert dataclasses.replace(method, value_batch=8).value_batch == 8
 
 
+class Undeclared(StochasticProblem):
+    """x'x/2 in each of infinitely many terms, by products that do not say they are symmetric."""
+
+    has_hessian = True
+
+    def _value(self, x: Any) -> Any:
+        return 0.5 * x @ x
+
+    def _gradient(self, x: Any) -> Any:
+        return 1.0 * x
+
+    def _hessian(self, x: Any) -> Any:
+        return FunctionProblem(self._value, self._gradient, hessp=lambda x, v: v).hessian(x)
+
+    def _sample(self, size: int, rng: np.random.Generator) -> Undeclared:
+        return Undeclared()
+
+
 def test_samples_of_a_run_share_what_is_known_of_symmetry() -> None:
     """One comparison a run, not one a sample."""
-    x, y = np.random.default_rng(0).standard_normal((2, 200))
-    problem = LogisticRegression(np.stack([x, y, x * y], axis=1), (x > 0).astype(int), l2=0.1)
-    whole = Evaluator(problem)
-    whole._symmetry_seen = True
-    assert not whole.sample(10, np.random.default_rng(1)).curvature(np.zeros(3))._compared
-    part = whole.sample(10, np.random.default_rng(1)).sample(5, np.random.default_rng(2))
-    assert not part.curvature(np.zeros(3))._compared
+    rng, x = np.random.default_rng(1), np.zeros(2)
+    whole = Evaluator(Undeclared())
+    first = whole.sample(10, rng).curvature(x)
+    assert first._compared
+    for v in np.eye(2):
+        first.matvec(v)
+    assert not whole.sample(10, rng).curvature(x)._compared
+    assert not whole.sample(10, rng).sample(5, rng).curvature(x)._compared
+    assert not whole.curvature(x)._compared
