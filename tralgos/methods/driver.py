@@ -300,6 +300,8 @@ class _Loop:
             nhev=counts.nhev,
             nhvp=counts.nhvp,
             nhvp_evidence=counts.nhvp_evidence,
+            njvp=counts.njvp,
+            nvjp=counts.nvjp,
             backpropagations=counts.backpropagations,
             leftmost=None if leftmost is None else leftmost.value,
             leftmost_evidence=leftmost,

@@ -19,7 +19,7 @@ from tralgos.operators import (
     Operator,
     check_symmetric,
 )
-from tralgos.problems import Problem, StochasticProblem
+from tralgos.problems import Linearization, Problem, StochasticProblem
 
 __all__ = ["HESSIANS", "Budget", "Counts", "CurvatureKind", "Evaluator", "RunEnded"]
 
@@ -53,9 +53,13 @@ class Counts:
         Products with such operators, those of second-order evidence included.
     nhvp_evidence : int
         Products of second-order evidence alone.
+    njvp, nvjp : int
+        Forward and reverse products with the Jacobian of a linearised model. A forward one counts
+        in `nhvp` besides: it is the half of a product that is never spared.
     backpropagations : float
-        One for a gradient and two for a product, times the share of the terms that the
-        sample has: the unit of the figures of the adaptive-norms paper.
+        One for a gradient and two for a product, one for a forward or a reverse product, times
+        the share of the terms that the sample has: the unit of the figures of the
+        adaptive-norms paper.
     """
 
     nfev: int = 0
@@ -63,6 +67,8 @@ class Counts:
     nhev: int = 0
     nhvp: int = 0
     nhvp_evidence: int = 0
+    njvp: int = 0
+    nvjp: int = 0
     backpropagations: float = 0.0
 
 
@@ -189,6 +195,19 @@ class Evaluator:
             self._run._symmetry_seen, compared = True, False
         return CountedOperator(operator, self, 2.0 * self._weight, compared=compared)
 
+    def linearize(self, x: Array) -> CountedLinearization:
+        """The problem as a loss of a model's outputs, at x; counts one value.
+
+        Raises
+        ------
+        ArgumentError
+            If the problem is not known as one.
+        """
+        self.budget.check_time()
+        self.counts.nfev += 1
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return CountedLinearization(self.problem.linearize(x), self)
+
     def require(self, kind: str) -> None:
         """Raise unless the problem has the curvature; see :meth:`curvature`."""
         check_choice(kind, "hessian", HESSIANS)
@@ -227,9 +246,55 @@ class Evaluator:
         evaluator._run = self._run
         return evaluator
 
+    def _count_product(self, cost: float) -> None:
+        """One product with a curvature, or the forward half of one, if the budget allows it."""
+        left = self.matvecs_left
+        if left is not None and left < 1:
+            raise RunEnded(Ending.MAX_MATVEC)
+        self.budget.check_time()
+        self.counts.nhvp += 1
+        self.counts.backpropagations += cost
+
     def _count_gradient(self) -> None:
         self.counts.njev += 1
         self.counts.backpropagations += self._weight
+
+
+class CountedLinearization:
+    """A :class:`~tralgos.problems.Linearization` whose products are counted.
+
+    Attributes
+    ----------
+    value : float
+    loss_gradient : array, shape (o,)
+    """
+
+    def __init__(self, operand: Linearization, evaluator: Evaluator) -> None:
+        self._operand = operand
+        self._evaluator = evaluator
+        self.value = operand.value
+        self.loss_gradient = operand.loss_gradient
+
+    def forward(self, v: Array) -> Array:
+        """J_phi' v, shape (o,)."""
+        self._evaluator._count_product(self._evaluator._weight)
+        self._evaluator.counts.njvp += 1
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._operand.jacobian.matvec(v)
+
+    def reverse(self, u: Array) -> Array:
+        """J_phi u, shape (n,)."""
+        evaluator = self._evaluator
+        evaluator.budget.check_time()
+        evaluator.counts.nvjp += 1
+        evaluator.counts.backpropagations += evaluator._weight
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._operand.jacobian.rmatvec(u)
+
+    def loss_curvature(self, u: Array) -> Array:
+        """H_L u, shape (o,)."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._operand.loss_curvature(u)
 
 
 class CountedOperator(Operator):
@@ -271,12 +336,7 @@ class CountedOperator(Operator):
 
     def _matvec(self, x: Array) -> Array:
         evaluator = self._evaluator
-        left = evaluator.matvecs_left
-        if left is not None and left < 1:
-            raise RunEnded(Ending.MAX_MATVEC)
-        evaluator.budget.check_time()
-        evaluator.counts.nhvp += 1
-        evaluator.counts.backpropagations += self._cost
+        evaluator._count_product(self._cost)
         with np.errstate(over="ignore", invalid="ignore"):
             y = self.operand.matvec(x)
         if self._compared:

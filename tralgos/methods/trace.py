@@ -26,7 +26,7 @@ class TraceRow:
         f and the Euclidean norm of its gradient at the iterate after the step.
     accepted, step_norm, ratio, radius, sigma, matvecs, subproblem, gap, detail
         Of the trial: see :class:`StepRecord`.
-    nfev, njev, nhev, nhvp, backpropagations
+    nfev, njev, nhev, nhvp, njvp, nvjp, backpropagations
         Counts of the run after the step: see :class:`Counts`.
     time : float
         Seconds since the start of the run; not part of comparisons, so that equal seeds give
@@ -49,6 +49,8 @@ class TraceRow:
     njev: int
     nhev: int
     nhvp: int
+    njvp: int
+    nvjp: int
     backpropagations: float
     time: float = field(compare=False)
 
@@ -123,6 +125,8 @@ def _row(
         njev=counts.njev,
         nhev=counts.nhev,
         nhvp=counts.nhvp,
+        njvp=counts.njvp,
+        nvjp=counts.nvjp,
         backpropagations=counts.backpropagations,
         time=seconds,
         **own,

@@ -8,6 +8,7 @@ from tralgos.problems.digits import digits_problem, load_digits
 from tralgos.problems.finite_sum import FiniteSum
 from tralgos.problems.functions import FunctionProblem
 from tralgos.problems.least_squares import LeastSquares, NonlinearLeastSquares
+from tralgos.problems.linearization import Linearization
 from tralgos.problems.networks import TwoLayerNetwork, srelu
 from tralgos.problems.quadratics import Quadratic, quadratic_with_spectrum
 from tralgos.problems.rosenbrock import Rosenbrock, StochasticRosenbrock
@@ -29,6 +30,7 @@ __all__ = [
     "FiniteSum",
     "FunctionProblem",
     "LeastSquares",
+    "Linearization",
     "LogisticRegression",
     "MonkeySaddle",
     "NonlinearLeastSquares",

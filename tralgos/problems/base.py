@@ -1,7 +1,7 @@
 """The problem protocol: a function to be minimised, its derivatives, and what is known of it.
 
 A subclass implements :meth:`Problem._value` and :meth:`Problem._gradient`, and what it
-has of :meth:`Problem._hessian`, :meth:`Problem._gauss_newton` and
+has of :meth:`Problem._hessian`, :meth:`Problem._gauss_newton`, :meth:`Problem._linearize` and
 :meth:`Problem._value_and_gradient`. The public methods check what goes in and what
 comes out, so that no solver has to.
 """
@@ -9,7 +9,7 @@ comes out, so that no solver has to.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from tralgos.arrays import Array, is_array, real_vector, same_home, to_float
 from tralgos.errors import ArgumentError, ArrayTypeError, ShapeError
 from tralgos.operators import Operator, as_operator
 from tralgos.problems.derivatives import DerivativeCheck, check_derivatives
+from tralgos.problems.linearization import Linearization
 
 __all__ = ["Problem", "StochasticProblem"]
 
@@ -43,8 +44,8 @@ class Problem(ABC):
     ----------
     n, name, start, minimisers, optimal_value
         As above.
-    has_hessian, has_gauss_newton : bool
-        Whether :meth:`hessian` and :meth:`gauss_newton` exist.
+    has_hessian, has_gauss_newton, has_linearization : bool
+        Whether :meth:`hessian`, :meth:`gauss_newton` and :meth:`linearize` exist.
 
     Notes
     -----
@@ -54,6 +55,7 @@ class Problem(ABC):
 
     has_hessian: bool = False
     has_gauss_newton: bool = False
+    has_linearization: bool = False
 
     def __init__(
         self,
@@ -95,6 +97,14 @@ class Problem(ABC):
 
     def _gauss_newton(self, x: Array) -> Any:
         """The Gauss-Newton matrix, as `_hessian`; see `has_gauss_newton`."""
+        raise NotImplementedError
+
+    def _linearize(self, x: Array) -> tuple[Any, Any, Array, Callable[[Array], Array]]:
+        """Value, Jacobian of the outputs, gradient of the loss there, and its Hessian's product.
+
+        See :class:`Linearization` and `has_linearization`; the Jacobian is anything
+        :func:`~tralgos.operators.as_operator` takes that has a transpose.
+        """
         raise NotImplementedError
 
     # ---------------------------------------------------------------- what a solver asks
@@ -153,6 +163,38 @@ class Problem(ABC):
             raise ArgumentError(f"{self.name} has no Gauss-Newton matrix (see has_gauss_newton)")
         x = self._point(x)
         return as_operator(self._gauss_newton(x), f"the Gauss-Newton matrix of {self.name}", like=x)
+
+    def linearize(self, x: Array) -> Linearization:
+        """The function as a loss of a model's outputs, at `x`.
+
+        Returns
+        -------
+        Linearization
+            Its value costs what :meth:`value` does.
+
+        Raises
+        ------
+        ArgumentError
+            If the problem is not known as one (`has_linearization` is false).
+        ArrayTypeError, ShapeError
+            If what the problem returns does not fit `x`, or the Jacobian has no transpose.
+        """
+        if not self.has_linearization:
+            raise ArgumentError(
+                f"{self.name} is not known as a loss of a model's outputs (see has_linearization)"
+            )
+        x = self._point(x)
+        value, jacobian, loss_gradient, loss_curvature = self._linearize(x)
+        name = f"the Jacobian of {self.name}"
+        J = as_operator(jacobian, name)
+        if J.shape[1] != x.shape[0]:
+            raise ShapeError(f"{name} has shape {J.shape}, x has length {x.shape[0]}")
+        if not J.has_transpose:
+            raise ArrayTypeError(f"{name} must know its transpose (an rmatvec)")
+        J.check_home(x, "x")
+        loss_gradient = real_vector(loss_gradient, f"the loss's gradient of {self.name}")
+        same_home(loss_gradient, x, f"the loss's gradient of {self.name}", "x")
+        return Linearization(self._scalar(value), J, loss_gradient, loss_curvature)
 
     def check_derivatives(
         self, x: Array, *, rng: np.random.Generator | int | None = None

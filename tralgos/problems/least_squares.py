@@ -229,6 +229,7 @@ class NonlinearLeastSquares(Problem):
     """
 
     has_gauss_newton = True
+    has_linearization = True
 
     def __init__(
         self,
@@ -327,6 +328,10 @@ class NonlinearLeastSquares(Problem):
 
     def _gauss_newton(self, x: Array) -> Any:
         return self._gram(self._jacobian(x), x)
+
+    def _linearize(self, x: Array) -> Any:
+        r = self._residuals(x)
+        return self._half_square(r), self._jacobian(x, r), r, lambda u: u
 
     def _hessian(self, x: Array) -> Any:
         assert self._second_order is not None

@@ -60,6 +60,7 @@ class Rosenbrock(Problem):
 
     has_hessian = True
     has_gauss_newton = True
+    has_linearization = True
 
     def __init__(self, n: int = 2, *, weight: float = 100.0) -> None:
         n = _chain_length(n)
@@ -93,6 +94,18 @@ class Rosenbrock(Problem):
 
     def _gauss_newton(self, x: Array) -> Operator:
         return self._tridiagonal(x, 0.0, "Gauss-Newton matrix of Rosenbrock")
+
+    def _linearize(self, x: Array) -> Any:
+        """The outputs are the residuals without the root of the weight; L sums their squares."""
+        bend, rest = _residuals(x)
+        xp = namespace(x)
+        weight, m = self.weight, int(rest.shape[0])
+
+        def curvature(u: Array) -> Array:
+            return xp.concat([(2.0 * weight) * u[:m], 2.0 * u[m:]])
+
+        value = weight * xp.vecdot(bend, bend) + xp.vecdot(rest, rest)
+        return value, _Residuals(x), curvature(xp.concat([bend, rest])), curvature
 
     def _tridiagonal(self, x: Array, extra: Any, name: str) -> Operator:
         """2 J'J, and `extra` on the diagonal but for its last entry."""
@@ -146,6 +159,7 @@ class StochasticRosenbrock(StochasticProblem):
 
     has_hessian = True
     has_gauss_newton = True
+    has_linearization = True
     size = None
 
     def __init__(self, n: int = 2, *, noise: tuple[float, float] = (0.0, 1.0)) -> None:
@@ -180,6 +194,30 @@ class StochasticRosenbrock(StochasticProblem):
 
     def _gauss_newton(self, x: Array) -> Operator:
         return self.expectation._gauss_newton(x)
+
+    def _linearize(self, x: Array) -> Any:
+        return self.expectation._linearize(x)
+
+
+class _Residuals(Operator):
+    """The derivatives of x_{i+1} - x_i^2 and, below them, of 1 - x_i."""
+
+    def __init__(self, x: Array) -> None:
+        n = int(x.shape[0])
+        self._twice = 2.0 * x[:-1]
+        super().__init__((2 * (n - 1), n), name="Jacobian of Rosenbrock", home=x)
+
+    @property
+    def has_transpose(self) -> bool:
+        """True."""
+        return True
+
+    def _matvec(self, x: Array) -> Array:
+        return namespace(x).concat([x[1:] - self._twice * x[:-1], -x[:-1]])
+
+    def _rmatvec(self, x: Array) -> Array:
+        bend, rest = x[: self._twice.shape[0]], x[self._twice.shape[0] :]
+        return _after(bend) - _before(self._twice * bend + rest)
 
 
 class _Tridiagonal(Operator):
