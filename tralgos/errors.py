@@ -9,6 +9,7 @@ __all__ = [
     "ArgumentError",
     "ArrayTypeError",
     "AsymmetryError",
+    "CurvatureWarning",
     "MissingDataError",
     "NonFiniteError",
     "NotPositiveDefiniteError",
@@ -47,3 +48,7 @@ class NotPositiveDefiniteError(TralgosError, ValueError):
 
 class MissingDataError(TralgosError, ImportError):
     """A data set comes with a package that is not installed; the message says which."""
+
+
+class CurvatureWarning(UserWarning):
+    """A curvature is negative where a method's theory needs it positive; a safeguard is used."""

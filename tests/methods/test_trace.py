@@ -13,7 +13,7 @@ from tralgos.methods.protocol import State, StepRecord
 from tralgos.methods.trace import Trace, TraceRow
 
 STATE = State(np.zeros(1), 3.0, np.array([4.0]), 4.0)
-COUNTS = Counts(nfev=1, njev=2, nhev=3, nhvp=5, nhvp_evidence=6, backpropagations=7.5)
+COUNTS = Counts(nfev=1, njev=2, nhev=3, nhvp=5, nhvp_evidence=6, njvp=15, nvjp=16, backpropagations=7.5)
 
 
 def trace(*records: StepRecord, seconds: float = 0.5, iteration: int = 2) -> Trace:
@@ -37,7 +37,7 @@ def test_each_figure_in_its_column() -> None:
     )
     row = trace(record)[1]
     figures = [2, 3.0, 4.0, False, 8.0, 9.0, 10.0, 11.0, 12, "how", 13.0, {"more": 14.0}]
-    figures += [1, 2, 3, 5, 7.5, 0.5]
+    figures += [1, 2, 3, 5, 15, 16, 7.5, 0.5]
     assert [getattr(row, f.name) for f in fields(TraceRow)] == figures
 
 

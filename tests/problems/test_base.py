@@ -219,7 +219,7 @@ def test_a_product_of_the_wrong_length_is_refused() -> None:
         p.hessian(X).matvec(X)
 
 
-@pytest.mark.parametrize("argument", ["fun", "grad", "hess", "hessp", "gauss_newton"])
+@pytest.mark.parametrize("argument", ["fun", "grad", "hess", "hessp", "gauss_newton", "linearize"])
 def test_what_is_not_callable_is_refused_by_name(argument: str) -> None:
     with pytest.raises(ArrayTypeError, match=f"{argument} must be callable, got ndarray"):
         function_problem(**{argument: X})
@@ -234,6 +234,79 @@ def test_function_and_gradient_are_needed(argument: str) -> None:
 def test_hess_and_hessp_together_are_refused() -> None:
     with pytest.raises(ArgumentError, match="hess or hessp, not both"):
         function_problem(hess=lambda x: np.eye(2), hessp=lambda x, v: v)
+
+
+def linearized(J=None, gradient=None, curvature=None, **changes):
+    """||Mx||^2 as a loss of the outputs Mx; parts may be replaced."""
+    M = np.array([[1.0, 2.0], [0.0, 1.0], [3.0, 0.0]])
+
+    def parts(x):
+        z = M @ x
+        g = 2.0 * z if gradient is None else gradient
+        return z @ z, M if J is None else J, g, (lambda u: 2.0 * u) if curvature is None else 1.0
+
+    return function_problem(linearize=parts, name="p", **changes), M
+
+
+def test_a_linearization_is_passed_on_and_gives_the_gauss_newton_matrix() -> None:
+    p, M = linearized()
+    assert p.has_linearization
+    assert p.has_gauss_newton
+    local = p.linearize(X)
+    assert type(local.value) is float
+    assert local.value == pytest.approx(np.sum((M @ X) ** 2))
+    np.testing.assert_allclose(local.gradient(), 2.0 * M.T @ M @ X)
+    np.testing.assert_allclose(p.gauss_newton(X) @ X, 2.0 * M.T @ M @ X)
+    q, _ = linearized(gauss_newton=lambda x: 5.0 * np.eye(2))
+    np.testing.assert_array_equal(q.gauss_newton(X) @ X, 5.0 * X)
+    assert not function_problem().has_linearization
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        (
+            {"J": np.ones((3, 3))},
+            ShapeError,
+            r"the Jacobian of p has shape \(3, 3\), x has length 2",
+        ),
+        ({"J": np.ones((4, 2))}, ShapeError, "gradient of length 3, the Jacobian of p has 4 rows"),
+        ({"J": 1.0}, ArrayTypeError, "the Jacobian of p must be"),
+        ({"J": np.ones((3, 2), np.float32)}, ArrayTypeError, "float32"),
+        (
+            {"gradient": [1.0, 2.0, 3.0]},
+            ArrayTypeError,
+            "the loss's gradient of p must be an array",
+        ),
+        (
+            {"gradient": np.ones(3, np.float32)},
+            ArrayTypeError,
+            "the loss's gradient of p has dtype",
+        ),
+        ({"curvature": 1.0}, ArrayTypeError, "loss_curvature must be callable, got float"),
+    ],
+)
+def test_the_parts_of_a_linearization_have_to_fit(changes, error, words: str) -> None:
+    p, _ = linearized(**changes)
+    with pytest.raises(error, match=words):
+        p.linearize(X)
+
+
+def test_a_jacobian_without_a_transpose_is_refused() -> None:
+    class OneWay(Operator):
+        def _matvec(self, x):
+            return x
+
+    p, _ = linearized(J=OneWay((2, 2), name="one way"), gradient=X)
+    with pytest.raises(ArrayTypeError, match="the Jacobian of p must know its transpose"):
+        p.linearize(X)
+
+
+@pytest.mark.parametrize("parts", [None, 1.0, (1.0, np.eye(2), X), [1.0, np.eye(2), X, abs]])
+def test_a_linearization_has_four_parts(parts: object) -> None:
+    p = function_problem(linearize=lambda x: parts, name="p")
+    with pytest.raises(ArrayTypeError, match="linearize of p must return a tuple"):
+        p.linearize(X)
 
 
 def test_derivatives_are_checked_at_the_point() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.namespaces import Xp
 from tralgos.errors import NonFiniteError, ShapeError
-from tralgos.operators import FiniteDifferenceHessian
+from tralgos.operators import FiniteDifferenceHessian, Operator
 from tralgos.problems import (
     DegenerateMinimum,
     DoubleWell,
@@ -330,3 +330,219 @@ def test_a_short_scale_hides_no_wrong_entry(i: int) -> None:
     assert not check.ok
     assert check.gradient_index == i
     assert check.gradient_expected == pytest.approx(p.gradient(x)[i], rel=1e-3)
+
+
+# -------------------------------------------------------------------- linearizations
+
+
+M = np.random.default_rng(8).standard_normal((5, 3))
+WEIGHTS = np.array([1.0, 2.0, 0.5, 3.0, 1.5])
+
+
+def composite(change=lambda *parts: parts, gauss_newton: bool = True) -> FunctionProblem:
+    """The sum of w_i cosh z_i for z = M sin(x); `change` spoils its linearization."""
+
+    def parts(x):
+        z = M @ np.sin(x)
+        value, gradient = WEIGHTS @ np.cosh(z), WEIGHTS * np.sinh(z)
+        return value, M * np.cos(x), gradient, lambda u: WEIGHTS * np.cosh(z) * u
+
+    def dense(x):
+        _, J, _, curvature = parts(x)
+        return J.T @ np.diag(curvature(np.ones(5))) @ J
+
+    return FunctionProblem(
+        lambda x: parts(x)[0],
+        lambda x: parts(x)[1].T @ parts(x)[2],
+        gauss_newton=dense if gauss_newton else None,
+        linearize=lambda x: change(*parts(x)),
+        name="suspect",
+    )
+
+
+class Spoiled(Operator):
+    """J, and a transpose that is not its own."""
+
+    def __init__(self, J, other):
+        super().__init__(J.shape, name="spoiled", home=J[0])
+        self.J, self.other = J, other
+
+    @property
+    def has_transpose(self):
+        return True
+
+    def _matvec(self, x):
+        return self.J @ x
+
+    def _rmatvec(self, x):
+        return self.other.T @ x
+
+
+def entry(J, factor):
+    J = J.copy()
+    J[3, 1] *= factor
+    return J
+
+
+#: How a linearization may be wrong, and all that the check says of it.
+WRONG = {
+    "value": (lambda f, J, g, H: (f * (1 + 1e-7), J, g, H), {"its value"}),
+    "gradient": (
+        lambda f, J, g, H: (f, J, 1.0001 * g, H),
+        {"its gradient", "the change of the loss's gradient"},
+    ),
+    "transpose": (
+        lambda f, J, g, H: (f, Spoiled(J, entry(J, 1.001)), g, H),
+        {"the transpose of its Jacobian", "its gradient", "its Gauss-Newton product"},
+    ),
+    "forward": (
+        lambda f, J, g, H: (f, Spoiled(entry(J, 1.001), J), g, H),
+        {
+            "the transpose of its Jacobian",
+            "its Gauss-Newton product",
+            "the change of the loss's gradient",
+        },
+    ),
+    "both": (
+        lambda f, J, g, H: (f, entry(J, 1.001), g, H),
+        {"its gradient", "its Gauss-Newton product", "the change of the loss's gradient"},
+    ),
+    "curvature": (
+        lambda f, J, g, H: (f, J, g, lambda u: 1.001 * H(u)),
+        {"its Gauss-Newton product", "the change of the loss's gradient"},
+    ),
+    "mean for sum": (
+        lambda f, J, g, H: (f, J / 5, g, lambda u: 5 * H(u)),
+        {"its gradient", "its Gauss-Newton product"},
+    ),
+}
+
+FINDINGS = (
+    "its value",
+    "the transpose of its Jacobian",
+    "its gradient",
+    "its Gauss-Newton product",
+    "the change of the loss's gradient",
+)
+
+
+def found(check) -> set[str]:
+    """What is named before the figures."""
+    words = check.linearization.message
+    if not words.startswith("The linearization is wrong: "):
+        return set()
+    named = words.removeprefix("The linearization is wrong: ").split(". Linearization")[0]
+    return {part for part in FINDINGS if part in named.split(" and ")}
+
+
+@given(seed=seeds)
+def test_a_right_linearization_is_never_called_wrong(seed: int) -> None:
+    x = np.random.default_rng(seed).standard_normal(3)
+    for gauss_newton in (True, False):
+        check = composite(gauss_newton=gauss_newton).check_derivatives(x, rng=seed)
+        assert check.ok, check.message
+        assert not found(check)
+        local = check.linearization
+        assert local.slope_tolerance < 1e-3 * abs(local.slope_expected)
+        assert local.gradient_tolerance < 1e-10
+        assert local.gradient_error <= local.gradient_tolerance
+
+
+@pytest.mark.parametrize("kind", WRONG)
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_wrong_with_a_linearization_is_named(kind: str, seed: int) -> None:
+    change, want = WRONG[kind]
+    check = composite(change).check_derivatives(np.array([0.3, -0.7, 1.1]), rng=seed)
+    assert not check.ok
+    assert not check.linearization.ok
+    assert want == found(check)
+    assert "The linearization is wrong: " in check.message
+    assert "agree with differences" not in check.message
+    assert check.gradient_error <= check.gradient_tolerance
+
+
+def test_a_linearization_of_another_function_is_wrong_by_its_slopes_alone() -> None:
+    """Twice the Jacobian and half of the loss's gradient: all but the differences agree."""
+    check = composite(lambda f, J, g, H: (f, 2 * J, g / 2, H), False).check_derivatives(
+        np.array([0.3, -0.7, 1.1])
+    )
+    assert found(check) == {"the change of the loss's gradient"}
+    local = check.linearization
+    assert local.slope_expected == pytest.approx(local.slope_computed / 4, rel=1e-6)
+    assert local.slope_error == pytest.approx(abs(local.slope_computed - local.slope_expected))
+    assert local.slope_error > local.slope_tolerance
+    assert local.gauss_newton_error is not None
+
+
+def test_the_worst_entry_of_the_gradient_is_named() -> None:
+    change, _ = WRONG["both"]
+    x = np.array([0.3, -0.7, 1.1])
+    local = composite(change).check_derivatives(x).linearization
+    assert local.gradient_index == 1
+    p = composite()
+    off = 1e-3 * abs(M[3, 1] * np.cos(x[1]) * WEIGHTS[3] * np.sinh(M[3] @ np.sin(x)))
+    assert local.gradient_error == pytest.approx(off / np.abs(p.gradient(x)).max(), rel=1e-8)
+    assert local.gradient_error > local.gradient_tolerance
+
+
+def test_numbers_that_are_none_make_a_linearization_wrong() -> None:
+    x = np.array([0.3, -0.7, 1.1])
+    for change in (
+        lambda f, J, g, H: (f, J, g * math.nan, H),
+        lambda f, J, g, H: (math.nan, J, g, H),
+        lambda f, J, g, H: (f, J * math.nan, g, H),
+        lambda f, J, g, H: (f, J, g, lambda u: u * math.nan),
+    ):
+        check = composite(change).check_derivatives(x)
+        assert not check.ok
+        assert found(check)
+
+
+def test_a_loss_without_curvature_is_compared_by_its_gradient() -> None:
+    """The loss sums the outputs: its gradient does not change, so that no slope can be judged."""
+    p = FunctionProblem(
+        lambda x: (M @ np.sin(x)).sum(),
+        lambda x: (M * np.cos(x)).sum(axis=0),
+        linearize=lambda x: ((M @ np.sin(x)).sum(), M * np.cos(x), np.ones(5), np.zeros_like),
+    )
+    check = p.check_derivatives(np.array([0.3, -0.7, 1.1]))
+    assert check.ok, check.message
+    assert check.linearization.slope_computed == 0.0
+
+
+def test_problems_without_a_linearization_have_no_finding_on_it() -> None:
+    assert Quadratic(np.eye(2)).check_derivatives(np.ones(2)).linearization is None
+
+
+@pytest.mark.parametrize("power", [-150, 150])
+def test_units_do_not_matter_to_a_linearization(power: int) -> None:
+    """Points, targets and outputs in other units; the value is in their squares."""
+    c, y = 10.0**power, np.array([1.0, -2.0, 0.5, 3.0, 1.0])
+    x = c * np.array([0.3, -0.7, 1.1])
+    for factor in (1.0, 1.001):
+        p = FunctionProblem(
+            lambda x: 0.5 * (M @ x - c * y) @ (M @ x - c * y),
+            lambda x: M.T @ (M @ x - c * y),
+            linearize=lambda x, factor=factor: (
+                0.5 * (M @ x - c * y) @ (M @ x - c * y),
+                factor * M,
+                M @ x - c * y,
+                lambda u: u,
+            ),
+        )
+        check = p.check_derivatives(x)
+        assert check.ok == (factor == 1.0), check.message
+
+
+def test_a_linearization_in_all_array_libraries(xp_case: Xp) -> None:
+    x = xp_case.array([0.3, -1.0, 2.0, 0.5])
+    p = Rosenbrock(4)
+    check = p.check_derivatives(x)
+    assert check.linearization.ok, check.message
+
+    def spoiled(y):
+        value, J, gradient, curvature = p._linearize(y)
+        return value, J, gradient, lambda u: 1.1 * curvature(u)
+
+    q = FunctionProblem(p.value, p.gradient, gauss_newton=p.gauss_newton, linearize=spoiled)
+    assert not q.check_derivatives(x).ok

@@ -9,6 +9,7 @@ from tralgos.methods.batches import (
     hessian_batch_size,
 )
 from tralgos.methods.cubic import CubicRegularization
+from tralgos.methods.curveball import CurveBall
 from tralgos.methods.ending import Ending
 from tralgos.methods.first_order import HeavyBall, ImplicitRegion, Nesterov
 from tralgos.methods.gradient_descent import GradientDescent
@@ -25,6 +26,7 @@ __all__ = [
     "Adam",
     "BatchBounds",
     "CubicRegularization",
+    "CurveBall",
     "Ending",
     "EquivalenceMonitor",
     "GradientDescent",

@@ -1,6 +1,6 @@
 r"""How the damping lambda of a method with H + lambda I follows the agreement of f with its model.
 
-All rules compare the change of f over a step z with what the model promised, J'z + z'Hz/2,
+All rules here compare the change of f over a step z with what the model promised, J'z + z'Hz/2,
 which is negative for a step that is any good, so that gamma = actual / predicted is 1 where
 they agree.
 
@@ -18,6 +18,8 @@ they agree.
     Levenberg's and Marquardt's idea as it is in the textbooks, with the constants of Martens
     (2010, section 4.1): after every step lambda times 2/3 where gamma > 3/4, times 3/2 where
     gamma < 1/4.
+
+CurveBall's own rule, "tracking", stands in :mod:`tralgos.methods.tracking`.
 """
 
 from __future__ import annotations

@@ -184,6 +184,8 @@ class _Loop:
     def _ending(self, state: State) -> Ending | State | None:
         """Why to end here; None to go on, or the state to go on from where this is a saddle."""
         tolerance = self._evaluator.gtol if state.ending is None else self._gtol
+        if state.gradient_norm <= tolerance and not self._method.stochastic:
+            state = self._state = self._known(state)
         if state.gradient_norm <= tolerance and self._confirmed(state):
             return self._at_tolerance(state)
         if state.value < -_BOTTOMLESS * self._first_values():
@@ -194,6 +196,13 @@ class _Loop:
             return Ending.MAX_ITERATIONS
         left = self._evaluator.matvecs_left
         return Ending.MAX_MATVEC if left is not None and left < 1 else None
+
+    def _known(self, state: State) -> State:
+        """The state with its gradient, where the method had no need of it."""
+        if state.gradient is not None:
+            return state
+        gradient = self._evaluator.gradient(state.x)
+        return replace(state, gradient=gradient, gradient_norm=EuclideanNorm().norm(gradient))
 
     def _first_values(self) -> float:
         """The size of f at the start and after the first trial; infinite before there is one."""
@@ -235,7 +244,7 @@ class _Loop:
     def _whole(self, state: State) -> State:
         """The state with value and gradient of the whole function, for a stochastic method."""
         if not self._method.stochastic:
-            return state
+            return self._known(state)
         value, gradient = self._evaluator.value_and_gradient(state.x)
         size = EuclideanNorm().norm(gradient)
         return replace(state, value=value, gradient=gradient, gradient_norm=size)

@@ -21,7 +21,16 @@ from tralgos.operators import (
 )
 from tralgos.problems import Linearization, Problem, StochasticProblem
 
-__all__ = ["HESSIANS", "Budget", "Counts", "CurvatureKind", "Evaluator", "RunEnded"]
+__all__ = [
+    "HESSIANS",
+    "Budget",
+    "CountedLinearization",
+    "CountedOperator",
+    "Counts",
+    "CurvatureKind",
+    "Evaluator",
+    "RunEnded",
+]
 
 CurvatureKind = Literal["exact", "gauss-newton", "finite-difference"]
 HESSIANS = ("exact", "gauss-newton", "finite-difference")

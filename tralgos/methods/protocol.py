@@ -67,10 +67,11 @@ class State:
         The iterate. Not written into by anybody.
     value : float
         f(x), of the sample for a stochastic method.
-    gradient : array, shape (n,)
-        At x, likewise.
+    gradient : array, shape (n,), or None
+        At x, likewise. None where the method had no need of it: the driver asks for it
+        where it matters.
     gradient_norm : float
-        Euclidean.
+        Euclidean; of a gradient that is None a lower bound.
     records : tuple of StepRecord
         The trials of the step that led here.
     ending : Ending or None

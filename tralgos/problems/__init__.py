@@ -8,9 +8,10 @@ from tralgos.problems.digits import digits_problem, load_digits
 from tralgos.problems.finite_sum import FiniteSum
 from tralgos.problems.functions import FunctionProblem
 from tralgos.problems.least_squares import LeastSquares, NonlinearLeastSquares
-from tralgos.problems.linearization import Linearization
+from tralgos.problems.linearization import Linearization, LinearizationCheck
 from tralgos.problems.networks import TwoLayerNetwork, srelu
 from tralgos.problems.quadratics import Quadratic, quadratic_with_spectrum
+from tralgos.problems.rahimi_recht import TwoLayerLinear, rahimi_recht
 from tralgos.problems.rosenbrock import Rosenbrock, StochasticRosenbrock
 from tralgos.problems.saddles import (
     DegenerateMinimum,
@@ -31,6 +32,7 @@ __all__ = [
     "FunctionProblem",
     "LeastSquares",
     "Linearization",
+    "LinearizationCheck",
     "LogisticRegression",
     "MonkeySaddle",
     "NonlinearLeastSquares",
@@ -46,10 +48,12 @@ __all__ = [
     "StationaryPoint",
     "StochasticProblem",
     "StochasticRosenbrock",
+    "TwoLayerLinear",
     "TwoLayerNetwork",
     "collection",
     "digits_problem",
     "load_digits",
     "quadratic_with_spectrum",
+    "rahimi_recht",
     "srelu",
 ]

@@ -11,6 +11,7 @@ import numpy as np
 from tralgos.arguments import check_rng
 from tralgos.arrays import Array, namespace, real_vector, standard_normal, to_float, to_host
 from tralgos.problems.differences import SAFETY, Probe
+from tralgos.problems.linearization import LinearizationCheck, check_linearization
 
 __all__ = ["CurvatureCheck", "DerivativeCheck", "check_derivatives"]
 
@@ -68,6 +69,8 @@ class DerivativeCheck:
         The gradient and the difference of values there (or along the worst direction).
     hessian, gauss_newton : CurvatureCheck or None
         None where the problem has none.
+    linearization : LinearizationCheck or None
+        None where the problem is not known as a loss of a model's outputs.
     """
 
     ok: bool
@@ -79,6 +82,7 @@ class DerivativeCheck:
     gradient_expected: float
     hessian: CurvatureCheck | None = None
     gauss_newton: CurvatureCheck | None = None
+    linearization: LinearizationCheck | None = None
 
 
 def check_derivatives(
@@ -102,8 +106,9 @@ def check_derivatives(
         For n up to 2000: four values an entry, and some thirty more for each entry that they
         leave open. Beyond, eight random directions take the place of the entries, which the
         message says, and bisection finds one wrong entry. Some seventy gradients and four
-        products for a Hessian, two products for a Gauss-Newton matrix. Each value, gradient
-        and product is one host transfer.
+        products for a Hessian, two products for a Gauss-Newton matrix. For a linearization some
+        sixty evaluations of it, and up to two hundred more where those leave something open. Each
+        value, gradient and product is one host transfer.
 
     Raises
     ------
@@ -155,6 +160,11 @@ def check_derivatives(
             A = problem.gauss_newton(probe.x)
             check = _check_shape(A, probe, rng, semidefinite=True)
             result = _with_curvature(result, "gauss_newton", check)
+        if problem.has_linearization:
+            local = check_linearization(probe, rng)
+            words = f"{result.message} {local.message}"
+            ok = result.ok and local.ok
+            result = replace(result, linearization=local, ok=ok, message=words)
     if result.ok:
         words = f"The derivatives of {problem.name} agree with differences. {result.message}"
         return replace(result, message=words)

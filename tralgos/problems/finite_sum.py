@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,8 +27,9 @@ from tralgos.arrays import (
 from tralgos.errors import ArgumentError, ArrayTypeError, ShapeError
 from tralgos.operators import DenseOperator, Operator, ShiftedOperator, SparseOperator, as_operator
 from tralgos.problems.base import StochasticProblem
+from tralgos.problems.linearization import Curvature, add_square
 
-__all__ = ["Curvature", "FiniteSum", "SampleMatrix", "mean", "take_rows"]
+__all__ = ["FiniteSum", "SampleMatrix", "mean", "take_rows"]
 
 Indices = Sequence[int] | Array
 
@@ -66,10 +67,10 @@ class FiniteSum(StochasticProblem):
     Notes
     -----
     A subclass implements `_mean_value`, `_mean_gradient`, `_term_gradients` and
-    `_subset`, and what it has of `_mean_value_and_gradient`, `_mean_hessian` and
-    `_mean_gauss_newton`. Costs are counted in passes over the data: one pass is one
-    product of all the samples, or of their transpose, with as many columns as the model
-    has outputs.
+    `_subset`, and what it has of `_mean_value_and_gradient`, `_mean_hessian`,
+    `_mean_linearize` and `_mean_gauss_newton`. Costs are counted in passes over the data:
+    one pass is one product of all the samples, or of their transpose, with as many columns
+    as the model has outputs.
     """
 
     size: int
@@ -108,9 +109,18 @@ class FiniteSum(StochasticProblem):
         """The Hessian of `_mean_value`; see has_hessian."""
         raise NotImplementedError
 
-    def _mean_gauss_newton(self, x: Array) -> Any:
-        """The Gauss-Newton matrix of `_mean_value`; see `has_gauss_newton`."""
+    def _mean_linearize(self, x: Array) -> Any:
+        """As `_linearize`, of `_mean_value`; the Jacobian is an operator. See has_linearization."""
         raise NotImplementedError
+
+    def _mean_gauss_newton(self, x: Array) -> Any:
+        """The Gauss-Newton matrix of `_mean_value`: of the linearization, unless overridden."""
+        _, J, _, loss_curvature = self._mean_linearize(x)
+
+        def product(v: Array) -> Array:
+            return J.rmatvec(loss_curvature(J.matvec(v)))
+
+        return Curvature(product, x, f"Gauss-Newton matrix of {self.name}")
 
     # ---------------------------------------------------------------- what a solver asks
 
@@ -199,6 +209,13 @@ class FiniteSum(StochasticProblem):
 
     def _gauss_newton(self, x: Array) -> Any:
         return self._regularised(self._mean_gauss_newton(x))
+
+    def _linearize(self, x: Array) -> Any:
+        value, J, loss_gradient, loss_curvature = self._mean_linearize(x)
+        if self.l2 == 0.0:
+            return value, J, loss_gradient, loss_curvature
+        parts = add_square(J, loss_gradient, loss_curvature, x, self.l2)
+        return value + self._penalty(x), *parts
 
     def _regularised(self, A: Any) -> Any:
         return A if self.l2 == 0.0 else ShiftedOperator(A, self.l2)
@@ -369,18 +386,6 @@ def checked_indices(indices: Indices, size: int) -> np.ndarray:
         wrong = low if low < 0 else high
         raise ArgumentError(f"indices must lie between 0 and {size - 1}, got {wrong}")
     return rows.astype(np.int64)
-
-
-class Curvature(Operator):
-    """A symmetric operator from its product; vectors live where the point does."""
-
-    def __init__(self, product: Callable[[Array], Array], x: Array, name: str) -> None:
-        n = int(x.shape[0])
-        super().__init__((n, n), name=name, home=x, symmetric=True)
-        self._product = product
-
-    def _matvec(self, x: Array) -> Array:
-        return self._product(x)
 
 
 def mean(terms: Array) -> Array:

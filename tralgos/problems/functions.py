@@ -28,7 +28,12 @@ class FunctionProblem(Problem):
     hessp : callable, optional
         (x, v) -> the Hessian at x times v. Give this or `hess`, not both.
     gauss_newton : callable, optional
-        x -> Gauss-Newton matrix, as for `hess`.
+        x -> Gauss-Newton matrix, as for `hess`. Where `linearize` is given it is that of the
+        linearization by default.
+    linearize : callable, optional
+        x -> (L(phi(x)), Jacobian of the outputs phi, gradient of the loss L there, u -> the
+        Hessian of L times u): see :class:`Linearization`. The Jacobian is an array, or any
+        operator with a transpose.
     n, name, start, minimisers, optimal_value
         As for :class:`Problem`.
 
@@ -56,6 +61,8 @@ class FunctionProblem(Problem):
         hess: Callable[[Array], Any] | None = None,
         hessp: Callable[[Array, Array], Array] | None = None,
         gauss_newton: Callable[[Array], Any] | None = None,
+        linearize: Callable[[Array], tuple[Any, Any, Array, Callable[[Array], Array]]]
+        | None = None,
         n: int | None = None,
         name: str = "problem",
         start: Array | None = None,
@@ -65,8 +72,9 @@ class FunctionProblem(Problem):
         super().__init__(
             n, name=name, start=start, minimisers=minimisers, optimal_value=optimal_value
         )
-        given = {"fun": fun, "grad": grad, "hess": hess, "hessp": hessp}
-        for argument, function in {**given, "gauss_newton": gauss_newton}.items():
+        given: dict[str, Any] = {"fun": fun, "grad": grad, "hess": hess, "hessp": hessp}
+        given |= {"gauss_newton": gauss_newton, "linearize": linearize}
+        for argument, function in given.items():
             needed = argument in ("fun", "grad")
             if not callable(function) and (needed or function is not None):
                 raise ArrayTypeError(f"{argument} must be callable, got {type(function).__name__}")
@@ -74,8 +82,10 @@ class FunctionProblem(Problem):
             raise ArgumentError("give hess or hessp, not both")
         self._fun, self._grad = fun, grad
         self._hess, self._hessp, self._gn = hess, hessp, gauss_newton
+        self._parts = linearize
         self.has_hessian = hess is not None or hessp is not None
-        self.has_gauss_newton = gauss_newton is not None
+        self.has_linearization = linearize is not None
+        self.has_gauss_newton = gauss_newton is not None or self.has_linearization
 
     def _value(self, x: Array) -> Any:
         return self._fun(x)
@@ -87,11 +97,24 @@ class FunctionProblem(Problem):
         if self._hess is not None:
             return self._hess(x)
         assert self._hessp is not None
-        return _Products(self._hessp, x, self.name)
+        return _Products(self._hessp, x, f"hessp of {self.name}")
 
     def _gauss_newton(self, x: Array) -> Any:
-        assert self._gn is not None
-        return self._gn(x)
+        if self._gn is not None:
+            return self._gn(x)
+        local = self.linearize(x)
+        name = f"Gauss-Newton matrix of {self.name}"
+        return _Products(lambda _, v: local.gauss_newton(v), x, name)
+
+    def _linearize(self, x: Array) -> tuple[Any, Any, Array, Callable[[Array], Array]]:
+        assert self._parts is not None
+        parts = self._parts(x)
+        if not isinstance(parts, tuple) or len(parts) != 4:
+            raise ArrayTypeError(
+                f"linearize of {self.name} must return a tuple of value, Jacobian, gradient of "
+                "the loss and products with its Hessian"
+            )
+        return parts
 
 
 class _Products(Operator):
@@ -99,7 +122,7 @@ class _Products(Operator):
 
     def __init__(self, hessp: Callable[[Array, Array], Array], x: Array, name: str) -> None:
         n = int(x.shape[0])
-        super().__init__((n, n), name=f"hessp of {name}", home=x)
+        super().__init__((n, n), name=name, home=x)
         self._hessp, self._x = hessp, x
 
     def _matvec(self, v: Array) -> Array:

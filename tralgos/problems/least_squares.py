@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,17 @@ from tralgos.arrays import Array, all_finite, is_array, namespace, real_vector, 
 from tralgos.errors import ArgumentError, ArrayTypeError, ShapeError
 from tralgos.operators import Operator, as_operator
 from tralgos.problems.base import Problem
-from tralgos.problems.finite_sum import Curvature, FiniteSum, SampleMatrix, mean, take_rows
+from tralgos.problems.finite_sum import FiniteSum, SampleMatrix, mean, take_rows
+from tralgos.problems.linearization import Curvature, OutputJacobian
 
-__all__ = ["LeastSquares", "LinearModel", "Loss", "NonlinearLeastSquares", "SquaredLoss"]
+__all__ = [
+    "LeastSquares",
+    "LinearModel",
+    "Loss",
+    "NonlinearLeastSquares",
+    "SquaredLoss",
+    "linearized",
+]
 
 
 class Loss(ABC):
@@ -58,6 +67,40 @@ class Loss(ABC):
         """D -> the Hessian of l_i at z_i times d_i, for D of shape (N, k)."""
 
 
+def linearized(
+    loss: Loss,
+    Z: Array,
+    tangent: Callable[[Array], Array],
+    pull: Callable[[Array], Array],
+    x: Array,
+    name: str,
+) -> tuple[Any, OutputJacobian, Array, Callable[[Array], Array]]:
+    """The mean of a loss at outputs Z of shape (N, k), as `Problem._linearize` returns it.
+
+    The outputs stand in one vector of length N k, row by row. `tangent` takes a direction to
+    its effect on Z and `pull` gradients in Z to one in x; no product is made here.
+    """
+    xp = namespace(Z)
+    size, k = int(Z.shape[0]), int(Z.shape[1])
+    curvature = loss.curvature(Z)
+
+    def flat(D: Array) -> Array:
+        return xp.reshape(D, (-1,))
+
+    def rows(u: Array) -> Array:
+        return xp.reshape(u, (size, k))
+
+    J = OutputJacobian(
+        (size * k, int(x.shape[0])),
+        lambda v: flat(tangent(v)),
+        lambda u: pull(rows(u)),
+        x,
+        f"Jacobian of {name}",
+    )
+    loss_gradient = flat(loss.gradients(Z)) / float(size)
+    return mean(loss.values(Z)), J, loss_gradient, lambda u: flat(curvature(rows(u)) / float(size))
+
+
 class LinearModel(FiniteSum):
     """The mean of l_i(W' x_i), for weights W of shape (p, k) and a convex loss.
 
@@ -75,13 +118,15 @@ class LinearModel(FiniteSum):
     Notes
     -----
     The p k variables are the weights row by row. A value costs one pass over X; a gradient,
-    alone or with the value, two; a Hessian one, and two for each product with it.
+    alone or with the value, two; a Hessian one, and two for each product with it; a
+    linearization one, and one for each product with its Jacobian or the transpose.
 
     The outputs are linear in the weights, so that the Gauss-Newton matrix is the Hessian.
     """
 
     has_hessian = True
     has_gauss_newton = True
+    has_linearization = True
 
     def __init__(self, samples: SampleMatrix, loss: Loss, *, l2: float, name: str) -> None:
         n = samples.features * loss.outputs
@@ -92,28 +137,25 @@ class LinearModel(FiniteSum):
         shape = (self._samples.features, self._loss.outputs)
         return self._samples.forward(namespace(x).reshape(x, shape))
 
-    def _back(self, G: Array) -> Array:
+    def _pull(self, G: Array) -> Array:
         """The gradient of which `G` holds the gradients in the outputs, a sample a row."""
-        return namespace(G).reshape(self._samples.transposed(G / float(self.size)), (-1,))
+        return namespace(G).reshape(self._samples.transposed(G), (-1,))
 
     def _mean_value(self, x: Array) -> Any:
         return mean(self._loss.values(self._outputs(x)))
 
     def _mean_gradient(self, x: Array) -> Array:
-        return self._back(self._loss.gradients(self._outputs(x)))
+        return self._pull(self._loss.gradients(self._outputs(x)) / float(self.size))
 
     def _mean_value_and_gradient(self, x: Array) -> tuple[Any, Array]:
         Z = self._outputs(x)
-        return mean(self._loss.values(Z)), self._back(self._loss.gradients(Z))
+        return mean(self._loss.values(Z)), self._pull(self._loss.gradients(Z) / float(self.size))
+
+    def _mean_linearize(self, x: Array) -> Any:
+        return linearized(self._loss, self._outputs(x), self._outputs, self._pull, x, self.name)
 
     def _mean_hessian(self, x: Array) -> Any:
-        curvature = self._loss.curvature(self._outputs(x))
-        return Curvature(
-            lambda v: self._back(curvature(self._outputs(v))), x, f"Hessian of {self.name}"
-        )
-
-    def _mean_gauss_newton(self, x: Array) -> Any:
-        return self._mean_hessian(x)
+        return self._mean_gauss_newton(x)
 
     def _term_gradients(self, x: Array, rows: np.ndarray | None) -> Array:
         samples = self._samples if rows is None else self._samples.take(rows)
@@ -130,20 +172,32 @@ class LinearModel(FiniteSum):
 
 
 class SquaredLoss(Loss):
-    """Half the squared distance of the outputs from the targets."""
+    """The weight times half the squared distance of the outputs from the targets.
+
+    Parameters
+    ----------
+    targets : array, shape (N, k)
+        What the outputs are compared with.
+    weight : float
+        Positive, the same for all samples.
+    """
+
+    def __init__(self, targets: Array, weight: float = 1.0) -> None:
+        super().__init__(targets)
+        self.weight = weight
 
     def values(self, Z: Array) -> Array:
-        """||z_i - y_i||^2 / 2."""
+        """w ||z_i - y_i||^2 / 2."""
         R = Z - self.targets
-        return namespace(Z).sum((0.5 * R) * R, axis=1)
+        return namespace(Z).sum((0.5 * self.weight * R) * R, axis=1)
 
     def gradients(self, Z: Array) -> Array:
-        """The residuals z_i - y_i."""
-        return Z - self.targets
+        """The residuals z_i - y_i, times w."""
+        return self.weight * (Z - self.targets)
 
     def curvature(self, Z: Array) -> Callable[[Array], Array]:
-        """The identity."""
-        return lambda D: D
+        """w times the identity."""
+        return lambda D: self.weight * D
 
 
 class LeastSquares(LinearModel):
@@ -298,7 +352,7 @@ class NonlinearLeastSquares(Problem):
             assert self._jvp is not None
             assert self._vjp is not None
             m = int((self._residuals(x) if r is None else r).shape[0])
-            return _Derivative((m, n), x, self._jvp, self._vjp, name)
+            return OutputJacobian((m, n), partial(self._jvp, x), partial(self._vjp, x), x, name)
         J = as_operator(self._jacobian_of(x), name)
         wanted = (J.shape[0] if r is None else int(r.shape[0]), n)
         if J.shape != wanted:
@@ -339,29 +393,3 @@ class NonlinearLeastSquares(Problem):
         term = self._second_order(x, r)
         rest = as_operator(term, f"the second-order term of {self.name}", like=x)
         return self._gram(self._jacobian(x, r), x) + rest
-
-
-class _Derivative(Operator):
-    """A Jacobian known by its products in both directions."""
-
-    def __init__(
-        self,
-        shape: tuple[int, int],
-        x: Array,
-        jvp: Callable[[Array, Array], Array],
-        vjp: Callable[[Array, Array], Array],
-        name: str,
-    ) -> None:
-        super().__init__(shape, name=name, home=x)
-        self._x, self._jvp, self._vjp = x, jvp, vjp
-
-    @property
-    def has_transpose(self) -> bool:
-        """True."""
-        return True
-
-    def _matvec(self, x: Array) -> Array:
-        return self._jvp(self._x, x)
-
-    def _rmatvec(self, x: Array) -> Array:
-        return self._vjp(self._x, x)

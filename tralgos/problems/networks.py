@@ -21,8 +21,9 @@ from tralgos.arrays import (
 )
 from tralgos.errors import ArgumentError, ShapeError
 from tralgos.problems.classification import softmax_loss
-from tralgos.problems.finite_sum import Curvature, FiniteSum, SampleMatrix, mean
-from tralgos.problems.least_squares import Loss, SquaredLoss
+from tralgos.problems.finite_sum import FiniteSum, SampleMatrix, mean
+from tralgos.problems.least_squares import Loss, SquaredLoss, linearized
+from tralgos.problems.linearization import Curvature
 
 __all__ = ["ACTIVATIONS", "Activation", "TwoLayerNetwork", "srelu"]
 
@@ -119,12 +120,14 @@ class TwoLayerNetwork(FiniteSum):
     value, two. The Hessian H and the Gauss-Newton matrix J_phi H_L J_phi' ("Small steps and
     giant leaps", equation 10) cost one pass to make and two for each product: one forward and one
     reverse sweep. The Gauss-Newton matrix is positive semidefinite, the Hessian need not be.
+    A linearization costs one pass, and one for each product with its Jacobian or the transpose.
 
     Making the problem costs one host transfer for `X` and at most one for the targets.
     """
 
     has_hessian = True
     has_gauss_newton = True
+    has_linearization = True
 
     def __init__(
         self,
@@ -237,15 +240,16 @@ class TwoLayerNetwork(FiniteSum):
         G = self._loss.gradients(sweep.Z) / float(self.size)
         return mean(self._loss.values(sweep.Z)), self._pull(sweep, G)
 
-    def _mean_gauss_newton(self, x: Array) -> Any:
+    def _mean_linearize(self, x: Array) -> Any:
         sweep = self._forward(x)
-        curvature = self._loss.curvature(sweep.Z)
-
-        def product(v: Array) -> Array:
-            G = curvature(self._tangent(sweep, v)[1]) / float(self.size)
-            return self._pull(sweep, G)
-
-        return Curvature(product, x, f"Gauss-Newton matrix of {self.name}")
+        return linearized(
+            self._loss,
+            sweep.Z,
+            lambda v: self._tangent(sweep, v)[1],
+            lambda G: self._pull(sweep, G),
+            x,
+            self.name,
+        )
 
     def _mean_hessian(self, x: Array) -> Any:
         xp = namespace(x)
