@@ -13,7 +13,9 @@ from tralgos.methods.protocol import State, StepRecord
 from tralgos.methods.trace import Trace, TraceRow
 
 STATE = State(np.zeros(1), 3.0, np.array([4.0]), 4.0)
-COUNTS = Counts(nfev=1, njev=2, nhev=3, nhvp=5, nhvp_evidence=6, njvp=15, nvjp=16, backpropagations=7.5)
+COUNTS = Counts(
+    nfev=1, njev=2, nhev=3, nhvp=5, nhvp_evidence=6, njvp=15, nvjp=16, backpropagations=7.5
+)
 
 
 def trace(*records: StepRecord, seconds: float = 0.5, iteration: int = 2) -> Trace:
