@@ -54,10 +54,23 @@ def _run_figure_3(level: Level, seed: int, watcher: Watcher) -> Outcome:
     return figure_3.run(level, seed, watcher)
 
 
+def _run_curveball_damping(level: Level, seed: int, watcher: Watcher) -> Outcome:
+    from theory_checks.experiments import curveball_damping
+
+    return curveball_damping.run(level, seed, watcher)
+
+
+def _run_table_1(level: Level, seed: int, watcher: Watcher) -> Outcome:
+    from theory_checks.experiments import table_1
+
+    return table_1.run(level, seed, watcher)
+
+
 def experiments() -> dict[str, Experiment]:
     """All experiments of `theory-checks reproduce`, by id."""
     adaptive = "Adaptive norms for deep learning with regularized Newton methods"
     sphere = "Better generalization by efficient trust region method"
+    curveball = "Small steps and giant leaps: minimal Newton solvers for deep learning"
     every = (
         Experiment(
             "adaptive-norms/figure-1",
@@ -70,6 +83,18 @@ def experiments() -> dict[str, Experiment]:
             "ellipsoidal against uniform trust regions, in the small",
             f"{adaptive}, figure 3",
             _run_figure_3,
+        ),
+        Experiment(
+            "curveball/table-1",
+            "six methods to the solution of small degenerate problems",
+            f"{curveball}, table 1",
+            _run_table_1,
+        ),
+        Experiment(
+            "curveball/damping",
+            "the rules for lambda side by side",
+            f"{curveball}, section 3 (the paper has no such figure)",
+            _run_curveball_damping,
         ),
         Experiment(
             "efficient-tr/section-4-1",
