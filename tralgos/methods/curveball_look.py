@@ -211,12 +211,15 @@ class _Model(Place):
         self.x = x
         self._model = source.linearize(x)
         self.value = self._model.value
+        self._gradient: Array | None = None
 
     def _reversed(self, q: Array | None, length: float) -> tuple[Array, Array | None, Array | None]:
         """v; and where there is a q, its image and the loss's Hessian times that."""
         model = self._model
         if q is None:
-            return model.reverse(model.loss_gradient), None, None
+            if self._gradient is None:
+                self._gradient = model.reverse(model.loss_gradient)
+            return self._gradient, None, None
         image = model.forward(q)
         curved = model.loss_curvature(image)
         return model.reverse(length * curved + model.loss_gradient), image, curved

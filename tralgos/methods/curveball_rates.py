@@ -76,7 +76,7 @@ def curveball_spectral_radius(s: float | Array, rho: float | Array) -> float | A
     Notes
     -----
     Where the roots are complex their modulus is :math:`\sqrt{\rho - s}` (*CurveBall*, eq. 41).
-    The discriminant is taken as a product, with
+    The discriminant is taken as a sum of squares or as a product, with
     :math:`\rho - \sqrt{2\rho - 1} = (1 - \rho)^2 / (\rho + \sqrt{2\rho - 1})`, and half the trace
     as :math:`((1 - s) + (\rho - s))/2`: nothing cancels but what the arguments themselves make
     cancel. At a double root the radius changes by the square root of a change of s or rho, and
@@ -84,18 +84,19 @@ def curveball_spectral_radius(s: float | Array, rho: float | Array) -> float | A
     """
     xp, s, rho, scalar = _alike(s, rho)
     half_trace = ((1.0 - s) + (rho - s)) / 2.0
-    middle = rho - 2.0 * s
-    # rho < 1/2: the discriminant is a sum of squares.
-    low = xp.hypot(middle, xp.sqrt(xp.clip(1.0 - 2.0 * rho, min=0.0)))
-    # rho >= 1/2: it is the product of the distances from its two zeros in 2s.
+    # s > rho or rho < 1/2: the discriminant is a sum of squares.
+    opposite = xp.hypot(half_trace, xp.sqrt(xp.clip(s - rho, min=0.0)))
+    low = xp.hypot(rho - 2.0 * s, xp.sqrt(xp.clip(1.0 - 2.0 * rho, min=0.0)))
+    # Else it is the product of the distances from its two zeros in 2s.
     above = rho >= 0.5
     safe = xp.where(above, rho, xp.ones_like(rho))
     width = math.sqrt(2.0) * xp.sqrt(safe - 0.5)
     first = (1.0 - safe) * ((1.0 - safe) / (safe + width)) - 2.0 * s
     second = (safe + width) - 2.0 * s
     high = xp.sqrt(xp.abs(first)) * xp.sqrt(xp.abs(second))
-    is_complex = above & (first < 0.0) & (second > 0.0)
-    real = xp.abs(half_trace) + xp.where(above, high, low) / 2.0
+    is_complex = above & (s <= rho) & (first < 0.0) & (second > 0.0)
+    root = xp.where(s > rho, opposite, xp.where(above, high, low) / 2.0)
+    real = xp.abs(half_trace) + root
     radius = xp.where(is_complex, xp.sqrt(xp.abs(rho - s)), real)
     return float(radius) if scalar else radius
 

@@ -106,32 +106,32 @@ class Plane:
     def damped(self, lam: float) -> Point:
         """The minimiser with H + lam, of H + lam with absolute values where that is indefinite.
 
-        Directions in which H + lam is zero to rounding are left out, as a pseudo-inverse does:
-        for a Gauss-Newton matrix the gradient has no component there.
+        Directions in which H + lam and the gradient are zero to rounding are left out, as a
+        pseudo-inverse does. Where the gradient is not, which no singular Gauss-Newton matrix
+        allows, H + lam is taken to be as large as its rounding error.
         """
         zero = _ZERO * self.eps * (self.size + lam)
+        none = _ZERO * self.eps * self.gradient_bound
         shifted = [a + lam for a in self.curvatures]
         steps = [
-            -b / abs(a) if abs(a) > zero else 0.0 for a, b in zip(shifted, self.slopes, strict=True)
+            -_quotient(b, a, none, zero) for a, b in zip(shifted, self.slopes, strict=True)
         ]
         return self._point(steps, lam, indefinite=any(a < -zero for a in shifted))
 
     def on_line(self, start: tuple[float, float], along: tuple[float, float], lam: float) -> float:
         """t that minimises the model with H + lam at start + t along, given by coefficients.
 
-        With the absolute value of the curvature along the line; 0 where there is none.
+        With the absolute value of the curvature along the line, and 0 where that and the slope
+        are zero to rounding, as for :meth:`damped`.
         """
         begin, direction = self.components(start), self.components(along)
         shifted = [a + lam for a in self.curvatures]
         curvature = sum(a * d * d for a, d in zip(shifted, direction, strict=True))
-        slope = sum(
-            (b + a * c) * d
-            for a, b, c, d in zip(shifted, self.slopes, begin, direction, strict=True)
-        )
-        square = sum(d * d for d in direction)
-        if abs(curvature) <= _ZERO * self.eps * (self.size + lam) * square:
-            return 0.0
-        return -slope / abs(curvature)
+        forces = [b + a * c for a, b, c in zip(shifted, self.slopes, begin, strict=True)]
+        slope = sum(f * d for f, d in zip(forces, direction, strict=True))
+        zero = _ZERO * self.eps * (self.size + lam) * sum(d * d for d in direction)
+        none = _ZERO * self.eps * math.hypot(*forces) * math.hypot(*direction)
+        return -_quotient(slope, curvature, none, zero)
 
     def at(self, on_q: float, on_v: float, lam: float) -> Point:
         """The point with these coefficients."""
@@ -166,6 +166,13 @@ class Plane:
             for y, a, b in zip(steps, self.curvatures, self.slopes, strict=True)
         )
         return Point(on_q, on_v, math.hypot(*steps), predicted, lam, indefinite)
+
+
+def _quotient(slope: float, curvature: float, none: float, zero: float) -> float:
+    """Slope over |curvature|, given the sizes below which either is but rounding."""
+    if zero == 0.0 or (abs(curvature) <= zero and abs(slope) <= none):
+        return 0.0
+    return slope / max(abs(curvature), zero)
 
 
 def nearly_collinear(forms: Forms, eps: float) -> bool:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import scipy.optimize
-from scipy.optimize import OptimizeResult, OptimizeWarning
+from scipy.optimize import OptimizeResult
 
 from tralgos.arguments import (
     check_callback,
@@ -291,10 +290,8 @@ class _Run:
             derivatives["hessp"] = self.product
         elif needs == "matrix":
             derivatives["hess"] = self.matrix
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            # What SciPy has to say stands in its result.
-            warnings.simplefilter("ignore", OptimizeWarning)
-            warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"scipy\.")
+        # What overflows is seen in the values.
+        with np.errstate(all="ignore"):
             return scipy.optimize.minimize(
                 self.value,
                 x,
