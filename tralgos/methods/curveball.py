@@ -42,8 +42,9 @@ _RAISE = 4.0
 _TANGIBLE = 1e-3
 #: The tracking rule takes a step from this ratio of actual to predicted decrease on.
 _TAKEN = 1e-4
-#: Steps below the rounding of f in a row that may pass without a smaller gradient.
-_PATIENCE = 100
+#: Steps below the rounding of f that may pass without a smaller gradient: so many, or this share
+#: of all, for where convergence is slow the gradient's norm rises for long before it falls again.
+_PATIENCE, _PATIENCE_SHARE = 100, 0.1
 
 
 @dataclass(frozen=True)
@@ -144,8 +145,8 @@ class CurveBall(Method):
     **z = 0 and collinear directions.** The pair is found in an orthonormal basis of the span.
     Where z is zero or a multiple of Delta_z the span is a line, and the trace has rank 1.
 
-    A trial where f is not finite is a rejection: lambda is raised. With beta and rho both fixed
-    there is nothing to change and the run ends.
+    A trial where f is not finite is a rejection: lambda is raised. That shortens no step with a
+    fixed beta, with which the run ends.
 
     ``detail`` of the trace: `rho`, `beta`, `lam`, `rank`; `curvature`, the least one of H on the
     span; `gamma`, actual over predicted change without damping, where it was computed.
@@ -231,7 +232,8 @@ class CurveBall(Method):
         sample = draw(problem, self.batch, rng)
         place = self._place(problem, sample, x0)
         try:
-            look = place.look(None, 0.0, None, full=self._full(1))
+            with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+                look = place.look(None, 0.0, None, full=self._full(1))
         except NonFiniteError:
             raise NonFiniteError(
                 f"the gradient of {problem.problem.name} at x0, or the curvature along it, is NaN "
@@ -247,6 +249,13 @@ class CurveBall(Method):
             sample=sample,
             least_gradient=look.gradient_norm,
         )
+
+    def restart(
+        self, problem: Evaluator, state: State, x: Array, rng: np.random.Generator
+    ) -> CurveBallState:
+        """As :meth:`init`; a warning that was given is not given again."""
+        assert isinstance(state, CurveBallState)
+        return replace(self.init(problem, x, rng), warned=state.warned)
 
     def step(self, problem: Evaluator, state: State, rng: np.random.Generator) -> CurveBallState:
         """Trials, mostly one, until one is taken; see the class for the cost."""
@@ -316,7 +325,7 @@ class _Iteration:
             found = self._try(trial)
             if found is not None:
                 return found
-            if self._method.fixed:
+            if self._method.beta is not None:
                 return self._ended(self._lost())
             assert state.look.plane is not None
             lam = _RAISE * max(point.lam, _TANGIBLE * state.look.plane.size)
@@ -453,13 +462,14 @@ class _Iteration:
         size = look.gradient_norm
         fallen = size < state.least_gradient
         stalled = 0 if fallen or not trial.hidden or method.stochastic else state.stalled + 1
+        patience = max(_PATIENCE, _PATIENCE_SHARE * state.steps)
         return CurveBallState(
             x,
             place.value,
             look.gradient,
             size,
             self._records(),
-            Ending.ROUNDING if stalled > _PATIENCE else None,
+            Ending.ROUNDING if stalled > patience else None,
             look=look,
             lam=lam,
             window=window,
@@ -523,7 +533,7 @@ class _Iteration:
         )
 
     def _lost(self) -> Ending:
-        """How a run with fixed parameters ends where f has been left."""
+        """How a run with a fixed beta ends where f has been left."""
         return Ending.UNBOUNDED if self._trials[-1].value == -math.inf else Ending.NON_FINITE
 
     def _ended(self, ending: Ending) -> CurveBallState:

@@ -95,12 +95,12 @@ class Place(ABC):
         Parameters
         ----------
         q : array, shape (n,), or None
-            None for z = 0.
+            None for z = 0. The same in all calls at one place, as is `length`.
         length : float
             Of z.
         scale : float or None
-            A power of two that is about the length of v; None, at one product and one
-            transfer more, where nothing is known of it.
+            A power of two that is about the length of v; None, at one transfer more, where
+            nothing is known of it.
         full : bool
             Whether the curvature along v is wanted: one product, or a forward one, more.
         room : array, shape (n,), optional
@@ -143,28 +143,36 @@ class _Hessian(Place):
     def __init__(self, source: Evaluator, x: Array, kind: CurvatureKind) -> None:
         self.x, self._source, self._kind = x, source, kind
         self.value, self._gradient = source.value_and_gradient(x)
+        self._H: CountedOperator | None = None
+        self._image: Array | None = None
 
     def _better_scale(self, q: Array | None, length: float) -> float:
-        size = sizes(self._gradient)[0]
-        if q is not None:
-            product = length * self._operator().matvec(q)
-            size = sizes(self._gradient + product)[0]
-        return power_of_two(size)
+        if q is None:
+            return power_of_two(sizes(self._gradient)[0])
+        return power_of_two(sizes(self._gradient + length * self._image_of(q))[0])
 
     def _operator(self) -> CountedOperator:
-        return self._source.curvature(self.x, self._kind, gradient=self._gradient)
+        if self._H is None:
+            self._H = self._source.curvature(self.x, self._kind, gradient=self._gradient)
+        return self._H
+
+    def _image_of(self, q: Array) -> Array:
+        """Hq, made once."""
+        if self._image is None:
+            self._image = self._operator().matvec(q)
+        return self._image
 
     def _look(
         self, q: Array | None, length: float, scale: float, room: Array | None, *, full: bool
     ) -> Look | None:
-        g, H = self._gradient, self._operator()
+        g = self._gradient
         if q is None:
             v, found = blend([(1.0 / scale, g)], [], [(0, 0), (0, 1), (1, 1)], room)
             gg, gv, vv = found
             known = [gg, gv, vv]
             image = None
         else:
-            image = H.matvec(q)
+            image = self._image_of(q)
             v, known = blend(
                 [(length / scale, image), (1.0 / scale, g)],
                 [q],
@@ -173,13 +181,14 @@ class _Hessian(Place):
                 room,
             )
         xp = namespace(v)
-        second = H.matvec(v) if full else None
+        second = self._operator().matvec(v) if full else None
         if second is not None:
             known = [*known, inner(v, second, xp)]
         numbers = fetched(known)
-        if _lost(numbers, numbers[2], v):
-            return None
         gg, gv, vv, *rest = numbers
+        # The gradient has no scale here, and its square may overflow.
+        if _lost(numbers[1:], vv, v):
+            return None
         qq, qv, qHq, qHv, gq = rest[:5] if q is not None else (0.0,) * 5
         forms = Forms(qq, qv, vv, qHq, qHv, numbers[-1] if full else 0.0, gq, gv)
         norm = math.sqrt(gg) if _safe(gg, v) else EuclideanNorm().norm(g)
@@ -211,18 +220,18 @@ class _Model(Place):
         self.x = x
         self._model = source.linearize(x)
         self.value = self._model.value
-        self._gradient: Array | None = None
+        self._made: tuple[Array, Array | None, Array | None] | None = None
 
     def _reversed(self, q: Array | None, length: float) -> tuple[Array, Array | None, Array | None]:
-        """v; and where there is a q, its image and the loss's Hessian times that."""
+        """v; and where there is a q, its image and the loss's Hessian times that; made once."""
         model = self._model
-        if q is None:
-            if self._gradient is None:
-                self._gradient = model.reverse(model.loss_gradient)
-            return self._gradient, None, None
-        image = model.forward(q)
-        curved = model.loss_curvature(image)
-        return model.reverse(length * curved + model.loss_gradient), image, curved
+        if self._made is None and q is None:
+            self._made = model.reverse(model.loss_gradient), None, None
+        elif self._made is None:
+            image = model.forward(q)
+            curved = model.loss_curvature(image)
+            self._made = model.reverse(length * curved + model.loss_gradient), image, curved
+        return self._made
 
     def _better_scale(self, q: Array | None, length: float) -> float:
         return power_of_two(sizes(self._reversed(q, length)[0])[0])

@@ -57,9 +57,12 @@ class HessianFree(DampedNewton):
     -----
     **As printed.** ``HessianFree(safeguard=False, start="gradient", lam=0.0, lam_rule="fixed",
     rtol=0.0, progress=0.0, inner=R)``. With ``inner=1, warm=True`` besides it is the interleaved
-    variant that the paper reports as unstable: since conjugate gradients begin with steepest
-    descent it is w + z - beta grad f(w + z) with the beta of an exact search, a step of
-    momentum 1.
+    variant that the paper reports as unstable. Conjugate gradients begin with steepest descent, so
+    that it is w + z - beta grad f(w + z) with the beta of an exact search on the model: a step of
+    momentum 1. From its usual start f then grows without end on Rosenbrock's function.
+
+    **Samples.** A step is judged by the sample that it was made for, which it may fit too well:
+    with few terms "gain" lowers lambda when it should not. Choose `lam`, and "fixed".
 
     **Negative curvature.** Conjugate gradients end at a direction without positive curvature, with
     the iterate that they have; if that is 0, with a multiple of -J

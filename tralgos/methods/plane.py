@@ -180,7 +180,8 @@ def nearly_collinear(forms: Forms, eps: float) -> bool:
     if forms.qq == 0.0 or forms.vv == 0.0:
         return False
     cosine = forms.qv / math.sqrt(forms.qq) / math.sqrt(forms.vv)
-    return 1.0 - cosine * cosine < math.sqrt(eps)
+    # Of the forms the plane's curvatures have eps / sine^2 of rounding, and such steps are rare.
+    return 1.0 - cosine * cosine < eps**0.25
 
 
 def plane_of(forms: Forms, eps: float) -> Plane:

@@ -21,8 +21,8 @@ where it falls by three quarters. In two dimensions and in one the span is every
 and there is nothing to follow.
 
 Noise looks like a z that does not follow. So the doubling for that reason ends at the square root
-of the product of the least and the greatest curvature seen in the last twenty spans; a lambda
-above comes down again while the model is good.
+of the product of the least and the greatest curvature seen in the last twenty spans, a
+thousandth of which it begins with; a lambda above comes down again while the model is good.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ _SPANS = 20
 _FACTOR = 2.0
 _FOLLOWS, _STRAYS = 0.5, 0.9
 _POOR, _GOOD = 0.25, 0.75
+#: Doubling begins at this share of its end.
+_TANGIBLE = 1e-3
 
 
 def remembered(window: Window, plane: Plane) -> Window:
@@ -71,14 +73,16 @@ def tracked(lam: float, gamma: float, strays: float, window: Window) -> float:
     window : sequence of pairs of float
         The curvatures that were seen.
     """
-    if gamma < _POOR:
-        return _FACTOR * lam
     least = min((low for low, _ in window), default=0.0)
     most = max((high for _, high in window), default=0.0)
     # The root of each, for the product may leave the range of the numbers.
     bound = math.sqrt(least) * math.sqrt(most)
+    # From where a lambda that is too small to matter, or 0, is felt.
+    more = max(_FACTOR * lam, _TANGIBLE * bound)
+    if gamma < _POOR:
+        return more
     if strays < _FOLLOWS or lam > bound:
         return lam / _FACTOR if gamma > _GOOD else lam
     if strays > _STRAYS:
-        return min(_FACTOR * lam, bound)
+        return min(more, bound)
     return lam
