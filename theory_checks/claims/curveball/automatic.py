@@ -1,0 +1,307 @@
+"""Equations (18) and (25): the closed-form beta and rho, and what lambda does to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+from hypothesis import strategies as st
+
+from theory_checks.claim import (
+    Claim,
+    Condition,
+    Dropped,
+    Form,
+    Instance,
+    Margins,
+    Verdict,
+    fact,
+)
+from theory_checks.claims.adaptive_norms.common import Matrix, applied, inner_product
+from theory_checks.claims.curveball.common import PAPER, quarters
+from theory_checks.claims.curveball.models import (
+    Forms,
+    Vector,
+    combined,
+    definite,
+    fewer_coordinates,
+    forms,
+    hessian,
+    model_instance,
+    models,
+    shifted,
+    solution,
+    span_minimiser,
+    vector,
+)
+
+__all__ = ["claims"]
+
+
+def _delta(H: Matrix, J: Vector, z: Vector, lam: Fraction) -> Vector:
+    """Delta_z = (H + lambda)z + J."""
+    return combined(1, applied(shifted(H, lam), z), 1, J)
+
+
+def _next(found: tuple[Fraction, Fraction], z: Vector, delta: Vector) -> Vector:
+    beta, rho = found
+    return combined(rho, z, -beta, delta)
+
+
+def _independent(z: Vector, delta: Vector) -> bool:
+    """Whether z and Delta_z are, by their Gram determinant."""
+    cross = inner_product(z, delta)
+    return inner_product(z, z) * inner_product(delta, delta) != cross * cross
+
+
+def _parts(instance: Instance) -> tuple[Matrix, Vector, Vector, Vector, Forms]:
+    H, J, z = hessian(instance), vector(instance, "J"), vector(instance, "z")
+    delta = _delta(H, J, z, Fraction(instance["lam"]))
+    return H, J, z, delta, forms(H, J, z, delta)
+
+
+# --- equation (18) --------------------------------------------------------------------
+
+
+def _printed_margins(instance: Instance) -> Margins:
+    H, J, z, delta, f = _parts(instance)
+    if f.determinant == 0:
+        return {"the inverse exists": fact(False)}
+    found = solution(f)
+    assert found is not None
+    step = _next(found, z, delta)
+    return {"it minimises the model": fact(step == span_minimiser(H, J, (z, delta)))}
+
+
+def _other_solutions(f: Forms, found: tuple[Fraction, Fraction]) -> Iterable[tuple[Fraction, ...]]:
+    """Solutions beside the given one, along the kernel of a singular matrix."""
+    beta, rho = found
+    if f.determinant == 0:
+        along = (f.zHd, f.dHd) if (f.zHd or f.dHd) else (f.zHz, f.zHd)
+        if not any(along):
+            yield beta + 1, rho
+            yield beta, rho + 1
+        else:
+            yield beta + along[0], rho + along[1]
+
+
+def _amended_margins(instance: Instance) -> Margins:
+    H, J, z, delta, f = _parts(instance)
+    found = solution(f)
+    if found is None:
+        return {"a solution exists": fact(False)}
+    wanted = span_minimiser(H, J, (z, delta))
+    steps = [_next(found, z, delta)]
+    steps += [_next((b, r), z, delta) for b, r in _other_solutions(f, found)]
+    slope = combined(1, applied(H, steps[0]), 1, J)
+    return {
+        "a solution exists": fact(True),
+        "each of them minimises the model": fact(all(step == wanted for step in steps)),
+        "the slope vanishes on the span": fact(
+            inner_product(slope, z) == 0 and inner_product(slope, delta) == 0
+        ),
+        "one solution exactly if independent": fact(
+            (f.determinant != 0) == _independent(z, delta)
+        ),
+    }  # fmt: skip
+
+
+def _eq_18_edges() -> Iterable[Instance]:
+    yield model_instance([1.0], [1.0], [0.0])
+    yield model_instance([1.0], [1.0], [-1.0])
+    yield model_instance([1.0, 0.0, 2.0], [1.0, 1.0], [0.0, 0.0])
+    yield model_instance([1.0, 0.0, 2.0], [1.0, 1.0], [1.0, 0.0])
+    yield model_instance([1.0, 0.0, 2.0], [1.0, 1.0], [1.0, 0.0], 2.0)
+    # Delta_z = 2z.
+    yield model_instance([1.0, 0.0, 1.0], [1.0, 1.0], [1.0, 1.0])
+
+
+def _eq_18() -> Claim:
+    printed = Form(
+        "at any step the optimal beta and rho are the inverse of the 2 x 2 matrix times "
+        "(J'Delta, J'z)",
+        r"\begin{bmatrix}\beta\\-\rho\end{bmatrix} = K^{-1} "
+        r"\begin{bmatrix}J^\top\Delta_z\\J^\top z\end{bmatrix}",
+        (definite(),),
+        models,
+        _printed_margins,
+        edges=_eq_18_edges,
+        reduce=fewer_coordinates,
+        effort=10,
+    )
+    amended = Form(
+        "the 2 x 2 system has a solution; all of them give the same z, the minimiser of the model "
+        "on the span; there is one alone exactly if z and Delta_z are linearly independent",
+        r"K \begin{bmatrix}\beta\\-\rho\end{bmatrix} = "
+        r"\begin{bmatrix}J^\top\Delta_z\\J^\top z\end{bmatrix} \iff "
+        r"z' = \arg\min_{\mathrm{span}\{z,\Delta_z\}} z'^\top J + \tfrac12 z'^\top\hat H z'",
+        (
+            definite(
+                model_instance([0.0], [1.0], [1.0]),
+                model_instance([1.0], [1.0], [1.0], signs=[-1.0]),
+                model_instance(
+                    [1.0, 0.0, 1.0], [0.0, 1.0], [1.0, 0.0], signs=[1.0, -1.0]
+                ),
+                note="H = 0: no solution. Negative curvature: what (18) finds is no minimiser.",
+            ),
+        ),
+        models,
+        _amended_margins,
+        edges=_eq_18_edges,
+        reduce=fewer_coordinates,
+        effort=80,
+    )  # fmt: skip
+    return Claim(
+        "curveball/eq-18",
+        "the closed form minimises the model on the span, where the inverse exists",
+        PAPER,
+        "equation (18)",
+        Verdict.NEEDS,
+        printed,
+        amended,
+        notes="The inverse does not exist in the first step of every run, where z = 0, nor ever in "
+        "one dimension, nor where Delta_z is a multiple of z; least of all at the solution, where "
+        "Delta_z = 0. A pseudo-inverse or an orthonormal basis of the span serves in all cases. "
+        "beta may be negative and rho may leave [0, 1] (docs/theory-curveball.md).",
+        proof="K is the Gram matrix of (Delta_z, z) for the inner product x'Hy.",
+    )
+
+
+# --- lambda in equation (18) ----------------------------------------------------------
+
+
+def _lambda_margins(instance: Instance) -> Margins:
+    H, J, z = hessian(instance), vector(instance, "J"), vector(instance, "z")
+    steps, damped_right = [], True
+    for lam in (Fraction(instance["lam"]), Fraction(instance["other"])):
+        delta = _delta(H, J, z, lam)
+        matrix = shifted(H, lam) if instance["matrix"] == "damped" else H
+        found = solution(forms(matrix, J, z, delta))
+        assert found is not None
+        steps.append(_next(found, z, delta))
+        damped = shifted(H, lam)
+        found = solution(forms(damped, J, z, delta))
+        assert found is not None
+        damped_right &= _next(found, z, delta) == span_minimiser(damped, J, (z, delta))
+    return {
+        "lambda has no say": fact(steps[0] == steps[1]),
+        "with H + lambda it is the damped model's minimiser": fact(damped_right),
+    }
+
+
+def _lambda_instance(matrix: str) -> Instance:
+    return model_instance([1.0], [1.0], [0.0], 0.0, other=1.0, matrix=matrix)
+
+
+def _eq_18_lambda() -> Claim:
+    printed = Form(
+        "with the plain H in the matrix, as (18) is printed, the z of automatic CurveBall does not "
+        "depend on lambda; with H + lambda there it minimises the damped model on the same span",
+        r"\mathrm{span}\{z, \hat Hz + J + \lambda z\} = \mathrm{span}\{z, \hat Hz + J\}",
+        (
+            definite(),
+            Condition(
+                "plain H in the matrix",
+                r"K_{ij} = d_i^\top \hat H d_j",
+                lambda i: i["matrix"] == "plain",
+                Dropped(
+                    (
+                        _lambda_instance("damped"),
+                        model_instance(
+                            [1.0, 0.0, 2.0], [1.0, 1.0], [1.0, 0.0], 0.0, other=2.0, matrix="damped"
+                        ),
+                    ),
+                    note="With H + lambda in it z depends on lambda, as it should.",
+                ),
+            ),
+        ),
+        lambda: models(other=quarters(0.0, 8.0), matrix=st.just("plain")),
+        _lambda_margins,
+        edges=lambda: (
+            _lambda_instance("plain"),
+            model_instance(
+                [1.0, 0.0, 2.0], [1.0, 1.0], [1.0, 0.0], 0.0, other=2.0, matrix="plain"
+            ),
+        ),
+        reduce=fewer_coordinates,
+        effort=60,
+    )  # fmt: skip
+    return Claim(
+        "curveball/eq-18-lambda",
+        "in (18) as it is printed lambda drops out",
+        PAPER,
+        "equations (16) and (18), section 3",
+        Verdict.HOLDS,
+        printed,
+        notes="So with automatic beta and rho both the initial lambda and its rule are void in the "
+        "paper's text: the only trace of lambda is in rho - beta lambda, which no step sees. The "
+        "authors' code has H + lambda in the matrix, and so has tralgos.",
+        proof="Delta_z changes by a multiple of z.",
+    )
+
+
+# --- equation (25) --------------------------------------------------------------------
+
+
+def _eq_25_margins(instance: Instance) -> Margins:
+    H, J, z, delta, f = _parts(instance)
+    found = solution(f)
+    if f.determinant == 0 or found is None:
+        return {"the inverse exists": fact(False)}
+    # (25) by its own inverse: rows and columns are in the other order.
+    minus_rho = (f.dHd * f.Jz - f.zHd * f.Jd) / f.determinant
+    beta = (f.zHz * f.Jd - f.zHd * f.Jz) / f.determinant
+    first = f.Jz + f.zHz * -minus_rho - f.zHd * beta
+    second = -f.Jd - f.zHd * -minus_rho + f.dHd * beta
+    return {
+        "(24) holds with (25)": fact(first == 0 and second == 0),
+        "(25) is (18)": fact((beta, -minus_rho) == found),
+        "it minimises the model": fact(
+            _next((beta, -minus_rho), z, delta) == span_minimiser(H, J, (z, delta))
+        ),
+    }
+
+
+def _eq_25() -> Claim:
+    printed = Form(
+        "(20) to (25) hold sign by sign, and (25) is (18) with the rows in the other order",
+        r"\begin{bmatrix}-\rho\\\beta\end{bmatrix} = "
+        r"\begin{bmatrix}z^\top\hat Hz & z^\top\hat H\Delta_z\\"
+        r"z^\top\hat H\Delta_z & \Delta_z^\top\hat H\Delta_z\end{bmatrix}^{-1}"
+        r"\begin{bmatrix}z^\top J\\\Delta_z^\top J\end{bmatrix}",
+        (
+            definite(),
+            Condition(
+                "linearly independent",
+                r"\dim \mathrm{span}\{z, \Delta_z\} = 2",
+                lambda i: _independent(_parts(i)[2], _parts(i)[3]),
+                Dropped(
+                    (
+                        model_instance([1.0, 0.0, 2.0], [1.0, 1.0], [0.0, 0.0]),
+                        model_instance([1.0, 0.0, 1.0], [1.0, 1.0], [1.0, 1.0]),
+                    ),
+                    note="See eq-18.",
+                ),
+            ),
+        ),
+        models,
+        _eq_25_margins,
+        edges=lambda: (model_instance([1.0, 0.0, 2.0], [1.0, 1.0], [1.0, 0.0]),),
+        reduce=fewer_coordinates,
+        effort=60,
+    )
+    return Claim(
+        "curveball/eq-25",
+        "the derivation of the closed form, sign by sign",
+        PAPER,
+        "Appendix A.1, equations (20) to (25)",
+        Verdict.HOLDS,
+        printed,
+        notes="'Convex, and we can find its extrema by cancelling the gradient' takes H positive "
+        "definite on the span: a semidefinite form may be unbounded below.",
+    )
+
+
+def claims() -> tuple[Claim, ...]:
+    """Return the claims of this module."""
+    return (_eq_18(), _eq_18_lambda(), _eq_25())

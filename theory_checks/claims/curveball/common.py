@@ -1,0 +1,119 @@
+"""What the claims on fixed beta and rho share: Algorithm 1 on a quadratic, its roots, its rate.
+
+All in the eigenbasis of H, one component at a time, with s = beta h.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from theory_checks.claim import Instance
+from theory_checks.precise import Real, precise, real
+
+__all__ = [
+    "EXACT",
+    "PAPER",
+    "component",
+    "eigenvalues_inside",
+    "exact_roots_inside",
+    "quarters",
+    "radius",
+    "roots",
+    "simulated_inside",
+    "stepped",
+]
+
+PAPER = "Small steps and giant leaps: Minimal Newton solvers for Deep Learning"
+
+#: Roundings granted to what was computed at fifty digits.
+EXACT = 1e-6
+
+
+def quarters(low: float, high: float) -> SearchStrategy[float]:
+    """Draw multiples of 1/4 in a range."""
+    return st.integers(int(4 * low), int(4 * high)).map(lambda k: k / 4)
+
+
+def component(z: Any, w: Any, h: Any, b: Any, beta: Any, rho: Any) -> tuple[Any, Any]:
+    """One iteration of Algorithm 1 (lines 3 to 5) on h w^2/2 - b w: the new z and w.
+
+    For fractions, mpmath numbers, floats and arrays of them alike.
+    """
+    curvature_step = h * z + (h * w - b)
+    z = rho * z - beta * curvature_step
+    return z, w + z
+
+
+def stepped(instance: Instance, steps: int) -> Iterator[list[Real]]:
+    """Yield w_0, w_1, ..., w_steps of Algorithm 1 at fifty digits; z_0 = 0."""
+    h, b, w = ([real(x) for x in instance[key]] for key in ("eigenvalues", "b", "start"))
+    beta, rho = real(instance["beta"]), real(instance["rho"])
+    z = [real(0.0)] * len(w)
+    yield w
+    for _ in range(steps):
+        pairs = [component(*x, beta, rho) for x in zip(z, w, h, b, strict=True)]
+        z, w = [p[0] for p in pairs], [p[1] for p in pairs]
+        yield w
+
+
+def exact_roots_inside(s: Fraction, rho: Fraction) -> bool:
+    """Whether both roots of mu^2 - (1 + rho - 2s) mu + rho - s lie in |mu| < 1: Jury's test."""
+    trace, determinant = 1 + rho - 2 * s, rho - s
+    return abs(trace) < 1 + determinant and determinant < 1
+
+
+def roots(s: Real, rho: Real) -> tuple[Real, Real]:
+    """The roots at fifty digits, of a polynomial solver that knows nothing of (38)."""
+    found = precise().polyroots([1, -(1 + rho - 2 * s), rho - s], maxsteps=400, extraprec=400)
+    return found[0], found[1]
+
+
+def radius(s: Real, rho: Real) -> Real:
+    """The larger modulus of the two, by the quadratic formula at fifty digits."""
+    half, determinant = (1 + rho - 2 * s) / 2, rho - s
+    square = half * half - determinant
+    context = precise()
+    return context.sqrt(determinant) if square < 0 else abs(half) + context.sqrt(square)
+
+
+def eigenvalues_inside(s: np.ndarray, rho: np.ndarray) -> np.ndarray:
+    """Whether both eigenvalues of (36) lie inside the circle, by LAPACK; a flat batch."""
+    matrices = np.empty((*s.shape, 2, 2))
+    matrices[..., 0, 0] = matrices[..., 1, 0] = rho - s
+    matrices[..., 0, 1], matrices[..., 1, 1] = -s, 1.0 - s
+    return np.asarray(np.abs(np.linalg.eigvals(matrices)).max(axis=-1) < 1.0)
+
+
+def simulated_inside(s: np.ndarray, rho: np.ndarray, longest: int = 2**17) -> np.ndarray:
+    """Whether Algorithm 1 converges, as its own iterates tell: 1 yes, 0 no, -1 not seen.
+
+    Two runs for each point, from (z, e) = (0, 1) and (1, 0), are the columns of R^t. Once
+    ||R^t||_F < 1 every start converges, and once |det R^t| > 1 or |trace R^t| > 2 one root is
+    outside the circle and not every start does: no formula for the roots is used. Looked at
+    after 8, 16, 32, ... iterations; who is decided leaves the batch.
+    """
+    verdict = np.full(s.shape, -1, dtype=np.int8)
+    left = np.arange(s.size)
+    state = [np.zeros(s.size), np.ones(s.size), np.ones(s.size), np.zeros(s.size)]
+    done, until = 0, 8
+    while left.size and until <= longest:
+        a, r = s[left], rho[left]
+        z1, e1, z2, e2 = state
+        for _ in range(until - done):
+            z1, e1 = component(z1, e1, a, 0.0, 1.0, r)
+            z2, e2 = component(z2, e2, a, 0.0, 1.0, r)
+        size = z1 * z1 + e1 * e1 + z2 * z2 + e2 * e2
+        determinant, trace = z2 * e1 - z1 * e2, z2 + e1
+        verdict[left[size < 1.0]] = 1
+        outside = (np.abs(determinant) > 1.0 + 1e-9) | (np.abs(trace) > 2.0 + 1e-9)
+        verdict[left[outside]] = 0
+        open_ = (size >= 1.0) & ~outside
+        left, state = left[open_], [x[open_] for x in (z1, e1, z2, e2)]
+        done, until = until, 2 * until
+    return verdict

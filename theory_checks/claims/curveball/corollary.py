@@ -1,0 +1,127 @@
+"""Corollary A.1.1: how small a step has to be."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from theory_checks.claim import (
+    Claim,
+    Condition,
+    Dropped,
+    Form,
+    Instance,
+    Margins,
+    Verdict,
+)
+from theory_checks.claims.curveball.common import (
+    PAPER,
+    quarters,
+)
+from theory_checks.claims.curveball.quadratics import (
+    in_range,
+    instance_of,
+    is_convex,
+    solved_margins,
+)
+from theory_checks.strategies import fractions_of_one
+
+__all__ = ["claims"]
+
+
+def _with_step(instance: Instance) -> Instance:
+    """The instance with beta = share 2 (1 + rho)/(3 h_max), rounded down."""
+    largest = max(instance["eigenvalues"])
+    bound = 2 * (1 + Fraction(instance["rho"])) / (3 * Fraction(largest)) if largest > 0 else 1
+    return {**instance, "beta": Fraction(instance["share"]) * bound}
+
+
+def _corollary_margins(instance: Instance) -> Margins:
+    return solved_margins(_with_step(instance))
+
+
+def _corollary_instance(h: list[float], rho: float, share: float, b: float = 0.0) -> Instance:
+    whole = instance_of(h, 1.0, rho, [b] * len(h))
+    return {k: v for k, v in {**whole, "share": share}.items() if k not in ("beta", "start")}
+
+
+def _corollary_strategy() -> SearchStrategy[Instance]:
+    def of_dimension(n: int) -> SearchStrategy[Instance]:
+        return st.fixed_dictionaries(
+            {
+                "eigenvalues": st.lists(quarters(0.0, 4.0), min_size=n, max_size=n),
+                "b": st.one_of(
+                    st.just([0.0] * n), st.lists(quarters(-1.0, 1.0), min_size=n, max_size=n)
+                ),
+                "rho": st.one_of(fractions_of_one(), st.floats(-0.99, 0.99)),
+                "share": fractions_of_one(),
+            }
+        )
+
+    return st.integers(1, 3).flatmap(of_dimension)
+
+
+def _corollary() -> Claim:
+    definite = Condition("convex", r"H \succeq 0", is_convex)
+    small = Condition(
+        "small step",
+        r"\beta < \tfrac23 (1 + \rho)/h_{\max}",
+        lambda i: bool(0 < i["share"] < 1),
+        Dropped((_corollary_instance([1.0], 0.5, 1.0), _corollary_instance([1.0], 0.5, 1.5))),
+    )
+    printed = Form(
+        "for any 0 < rho < 1 Algorithm 1 converges with a small enough beta > 0, regardless of "
+        "the positive semidefinite Hessian",
+        r"0 < \rho < 1",
+        (
+            definite,
+            small,
+            Condition("0 < rho < 1", r"0 < \rho < 1", lambda i: bool(0 < i["rho"] < 1)),
+        ),
+        _corollary_strategy,
+        _corollary_margins,
+        edges=lambda: (_corollary_instance([0.0], 0.5, 0.5, 1.0),),
+    )
+    amended = Form(
+        "for any -1 < rho < 1 it does exactly with 0 < beta < (2/3)(1 + rho)/h_max, if f is "
+        "bounded below",
+        r"0 < \beta < \frac{2 (1 + \rho)}{3 h_{\max}}",
+        (
+            definite,
+            small,
+            Condition(
+                "-1 < rho < 1",
+                r"-1 < \rho < 1",
+                lambda i: bool(-1 < i["rho"] < 1),
+                Dropped((_corollary_instance([1.0], 2.0, 0.25),)),
+            ),
+            Condition(
+                "b in the range",
+                r"b \in \operatorname{range} H",
+                in_range,
+                Dropped((_corollary_instance([0.0], 0.5, 0.5, 1.0),)),
+            ),
+        ),
+        _corollary_strategy,
+        _corollary_margins,
+        edges=lambda: (_corollary_instance([1.0, 0.0], 0.5, 0.9375),),
+    )  # fmt: skip
+    return Claim(
+        "curveball/corollary-a1-1",
+        "a small enough step always converges",
+        PAPER,
+        "Corollary A.1.1",
+        Verdict.NEEDS,
+        printed,
+        amended,
+        notes="How small is known: below (2/3)(1 + rho)/h_max, which is sharp. A singular Hessian "
+        "is allowed only where f is bounded below: H = 0, b = 1 has no minimum.",
+        proof="Theorem A.1, as amended: for rho < 1 its upper bound holds for every beta > 0.",
+    )
+
+
+def claims() -> tuple[Claim, ...]:
+    """Return the claims of this module."""
+    return (_corollary(),)

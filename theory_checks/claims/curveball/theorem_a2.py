@@ -1,0 +1,337 @@
+"""Theorem A.2: whether the automatic z is a direction of descent; its proof and its remarks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from theory_checks.claim import (
+    Claim,
+    Condition,
+    Dropped,
+    Form,
+    Instance,
+    Margins,
+    Verdict,
+    fact,
+)
+from theory_checks.claims.adaptive_norms.common import (
+    Matrix,
+    applied,
+    inner_product,
+)
+from theory_checks.claims.curveball.common import PAPER, quarters
+from theory_checks.claims.curveball.models import (
+    Vector,
+    combined,
+    definite,
+    fewer_coordinates,
+    forms,
+    hessian,
+    model_instance,
+    models,
+    solution,
+    span_minimiser,
+    value,
+    vector,
+)
+
+__all__ = ["claims"]
+
+
+def _delta(H: Matrix, J: Vector, z: Vector) -> Vector:
+    return combined(1, applied(H, z), 1, J)
+
+
+def _is_semidefinite(instance: Instance) -> bool:
+    return all(sign >= 0 for sign in instance["signs"])
+
+
+def _in_range(instance: Instance) -> bool:
+    """Whether J is in the range of H, by elimination of [H, J]."""
+    H, J = hessian(instance), vector(instance, "J")
+    n = len(J)
+    rows = [[*row, x] for row, x in zip(H, J, strict=True)]
+    rank = 0
+    for k in range(n):
+        pivot = next((i for i in range(rank, n) if rows[i][k] != 0), None)
+        if pivot is None:
+            continue
+        rows[rank], rows[pivot] = rows[pivot], rows[rank]
+        for i in range(rank + 1, n):
+            ratio = rows[i][k] / rows[rank][k]
+            rows[i] = [a - ratio * b for a, b in zip(rows[i], rows[rank], strict=True)]
+        rank += 1
+    return all(row[n] == 0 for row in rows[rank:])
+
+
+# --- the theorem ----------------------------------------------------------------------
+
+
+def _printed_margins(instance: Instance) -> Margins:
+    """A solution of (18), if there is one, is a direction of descent or zero."""
+    H, J, z = hessian(instance), vector(instance, "J"), vector(instance, "z")
+    delta = _delta(H, J, z)
+    found = solution(forms(H, J, z, delta))
+    if found is None:
+        return {"(18) has a solution": fact(False)}
+    step = combined(found[1], z, -found[0], delta)
+    return {"descent, or z = 0": fact(inner_product(J, step) < 0 or not any(step))}
+
+
+def _amended_margins(instance: Instance) -> Margins:
+    H, J, z = hessian(instance), vector(instance, "J"), vector(instance, "z")
+    delta = _delta(H, J, z)
+    system = forms(H, J, z, delta)
+    found, step = solution(system), span_minimiser(H, J, (z, delta))
+    if found is None or step is None:
+        return {"(18) has a solution": fact(False)}
+    slope = inner_product(J, step)
+    across = inner_product(J, z) == 0 and inner_product(J, delta) == 0
+    any_step = combined(found[1], z, -found[0], delta)
+    return {
+        "(18) has a solution": fact(True),
+        "descent, or z = 0": fact(slope < 0 or not any(step)),
+        "z = 0 exactly if J is orthogonal to the span": fact((not any(step)) == across),
+        "J'z = -z'Hz": fact(slope == -inner_product(step, applied(H, step))),
+        "all solutions have this slope": fact(inner_product(J, any_step) == slope),
+    }
+
+
+def _theorem_edges() -> Iterable[Instance]:
+    yield model_instance([1.0], [1.0], [0.0])
+    yield model_instance([0.0], [1.0], [0.0])
+    yield model_instance([0.0], [0.0], [1.0])
+    yield model_instance([1.0, 0.0, 0.0], [1.0, 0.0], [0.0, 1.0])
+    yield model_instance([1.0, 0.0, 2.0], [1.0, 1.0], [1.0, 0.0])
+    # J'z = 0 and J'Delta_z = 0.
+    yield model_instance([1.0, 1.0, 1.0], [1.0, 0.0], [0.0, -1.0])
+
+
+def _semidefinite_models() -> SearchStrategy[Instance]:
+    return models(signs=st.sampled_from([1.0, 1.0, 0.0]))
+
+
+def _theorem() -> Claim:
+    printed = Form(
+        "with H positive definite, which holds where the objective is convex, the z of (18) is a "
+        "direction of descent unless it is zero",
+        r"\hat H \succeq 0,\ z_{t+1} \ne 0 \implies J^\top z_{t+1} < 0",
+        (Condition("convex", r"\hat H \succeq 0", _is_semidefinite),),
+        _semidefinite_models,
+        _printed_margins,
+        edges=_theorem_edges,
+        reduce=fewer_coordinates,
+        effort=10,
+    )
+    amended = Form(
+        "with H positive semidefinite and J in its range (18) has a solution, every solution has "
+        "the slope J'z = -z'Hz <= 0, and the shortest is zero where J is orthogonal to both z and "
+        "Delta_z and a direction of descent everywhere else",
+        r"\hat H \succeq 0,\ J \in \hat H\,\mathbb R^p \implies "
+        r"J^\top z_{t+1} = -z_{t+1}^\top \hat H z_{t+1},\ = 0 \iff J \perp z_t, \Delta_z",
+        (
+            Condition(
+                "positive semidefinite",
+                r"\hat H \succeq 0",
+                _is_semidefinite,
+                Dropped(
+                    (
+                        model_instance([1.0], [1.0], [1.0], signs=[-1.0]),
+                        model_instance(
+                            [1.0, 0.0, 1.0], [0.0, 1.0], [0.0, 1.0], signs=[1.0, -1.0]
+                        ),
+                    ),
+                    note="Along negative curvature what (18) finds goes uphill.",
+                ),
+            ),
+            Condition(
+                "J in the range of H",
+                r"J \in \hat H\,\mathbb R^p",
+                _in_range,
+                Dropped(
+                    (
+                        model_instance([0.0], [1.0], [0.0]),
+                        model_instance([1.0, 0.0, 0.0], [1.0, 1.0], [0.0, 1.0]),
+                    ),
+                    note="A convex function may be linear somewhere: no minimum, no solution.",
+                ),
+            ),
+        ),
+        _semidefinite_models,
+        _amended_margins,
+        edges=_theorem_edges,
+        reduce=fewer_coordinates,
+        effort=80,
+    )  # fmt: skip
+    return Claim(
+        "curveball/theorem-a2",
+        "the automatic z is a direction of descent",
+        PAPER,
+        "Theorem A.2",
+        Verdict.NEEDS,
+        printed,
+        amended,
+        notes="True for a positive definite H; false is 'which holds when the objective is convex' "
+        "in its statement. f(w) = w, or Huber's loss away from its minimum, has H = 0, J = 1. A "
+        "Gauss-Newton matrix of the squared or the logistic loss has J in its range; of a loss "
+        "that is linear somewhere it may have not. H + lambda with lambda > 0 in the matrix is "
+        "positive definite, but as printed the matrix of (18) has no lambda. A direction of "
+        "descent is no descent: the full step raises sqrt(1 + w^2) from w = 2.",
+        proof="The slope of the model vanishes on the span: J'z + z'Hz = 0. If z'Hz = 0 then Hz = "
+        "0, and the shortest such z is 0; J is then orthogonal to the span, being so to its "
+        "minimiser.",
+    )
+
+
+# --- the proof's last case ------------------------------------------------------------
+
+
+def _collinear(instance: Instance) -> tuple[Matrix, Vector, Vector, Fraction, Fraction]:
+    """H, J, z with Delta_z = alpha z; (rho - alpha beta)J'z at the minimum, and its value."""
+    H, z, alpha = hessian(instance), vector(instance, "z"), Fraction(instance["alpha"])
+    J = combined(alpha, z, -1, applied(H, z))
+    slope, curvature = inner_product(J, z), inner_product(z, applied(H, z))
+    along = -slope / curvature
+    step = combined(along, z, 0, z)
+    return H, J, step, along * slope, value(H, J, step)
+
+
+def _eq_46_margins(instance: Instance, sign: int) -> Margins:
+    H, J, step, product, lowest = _collinear(instance)
+    return {
+        "the value": fact(lowest == sign * product / 2),
+        "negative, or z = 0": fact(lowest < 0 or not any(step)),
+        "J'z + z'Hz = 0": fact(
+            inner_product(J, step) + inner_product(step, applied(H, step)) == 0
+        ),
+    }  # fmt: skip
+
+
+def _eq_46() -> Claim:
+    def strategy() -> SearchStrategy[Instance]:
+        return models(alpha=quarters(-4.0, 4.0))
+
+    def instance(alpha: float) -> Instance:
+        return model_instance([1.0], [0.0], [1.0], alpha=alpha)
+
+    moving = Condition("z is not zero", "z_t \\ne 0", lambda i: any(i["z"]))
+    edges = (instance(1.0), instance(0.0), instance(2.0))
+    printed = Form(
+        "with Delta_z = alpha z the minimum of the model is -(rho - alpha beta)J'z/2",
+        r"J^\top z_{t+1} + \tfrac12 z_{t+1}^\top\hat Hz_{t+1} = -\tfrac12(\rho-\alpha\beta)J^\top z_t",
+        (definite(), moving),
+        strategy,
+        lambda i: _eq_46_margins(i, -1),
+        edges=lambda: edges,
+        effort=10,
+    )
+    amended = Form(
+        "it is +(rho - alpha beta)J'z/2",
+        r"J^\top z_{t+1} + \tfrac12 z_{t+1}^\top\hat Hz_{t+1} = +\tfrac12(\rho-\alpha\beta)J^\top z_t",
+        (
+            definite(
+                model_instance([1.0], [0.0], [1.0], alpha=1.0, signs=[-1.0]),
+                note="Negative curvature: a maximum, and it is positive.",
+            ),
+            moving,
+        ),
+        strategy,
+        lambda i: _eq_46_margins(i, 1),
+        edges=lambda: edges,
+        effort=60,
+    )
+    return Claim(
+        "curveball/eq-46",
+        "the collinear case in the proof of Theorem A.2",
+        PAPER,
+        "equation (46)",
+        Verdict.NEEDS,
+        printed,
+        amended,
+        notes="With the sign as printed a negative minimum would mean J'z_{t+1} > 0, ascent. The "
+        "other gaps of the proof: that K is positive definite is inferred from what it is to "
+        "show; in (45) the vectors have lost an entry; case 3 should read 'both non-zero'. None "
+        "of the cases is needed: see theorem-a2.",
+        proof="At the minimum x = -K^-1 c of c'x + x'Kx/2 the value is +c'x/2.",
+    )
+
+
+# --- the remarks ----------------------------------------------------------------------
+
+
+def _stalling(H: Matrix, J: Vector) -> Vector | None:
+    """A z with J'z = 0 and J'Delta_z = 0, so that the next z is zero; None if J'Hz cannot be."""
+    HJ, length = applied(H, J), inner_product(J, J)
+    if length == 0:
+        return None
+    across = combined(1, HJ, -inner_product(J, HJ) / length, J)
+    size = inner_product(HJ, across)
+    return None if size == 0 else combined(-length / size, across, 0, across)
+
+
+def _remark_margins(instance: Instance) -> Margins:
+    H, J, z = hessian(instance), vector(instance, "J"), vector(instance, "z")
+    zero = [Fraction(0)] * len(J)
+    # Remark 1: the whole set of minimisers on the span of z and Hz is {0}.
+    resting = span_minimiser(H, zero, (z, applied(H, z)))
+    margins = {
+        "J = 0 gives z = 0": fact(
+            resting is not None and not any(resting) and (not any(z) or value(H, zero, z) > 0)
+        )
+    }
+    before = _stalling(H, J)
+    if before is not None:
+        step = span_minimiser(H, J, (before, _delta(H, J, before)))
+        stalled = step is not None and not any(step) and any(before)
+        margins["z = 0 happens with J not zero"] = fact(stalled)
+    found = solution(forms(H, J, zero, J))
+    after = None if found is None else combined(-found[0], J, 0, J)
+    if any(J):
+        margins["then z = -beta J, beta > 0"] = fact(
+            after is not None
+            and found is not None
+            and found[0] > 0
+            and after == span_minimiser(H, J, (zero, J))
+            and inner_product(J, after) < 0
+        )
+    return margins
+
+
+def _remarks() -> Claim:
+    printed = Form(
+        "if J = 0 then z = 0; if z_{t+1} = 0 then z_{t+2} = -beta J with beta > 0, so that one of "
+        "two steps is strictly downhill",
+        r"J = 0 \implies z_{t+1} = 0;\quad z_{t+1} = 0 \implies z_{t+2} = -\beta J(w_{t+1})",
+        (
+            definite(
+                model_instance([0.0], [0.0], [1.0]),
+                model_instance([1.0, 0.0, 0.0], [0.0, 0.0], [0.0, 1.0]),
+                note="In the kernel of H every multiple of z is a minimiser.",
+            ),
+        ),
+        models,
+        _remark_margins,
+        edges=_theorem_edges,
+        reduce=fewer_coordinates,
+        effort=60,
+    )
+    return Claim(
+        "curveball/theorem-a2-remarks",
+        "when z vanishes, and that it is back in the next step",
+        PAPER,
+        "the remarks after Theorem A.2",
+        Verdict.HOLDS,
+        printed,
+        notes="z_{t+1} = 0 with J not zero takes two dimensions: H = [[1, 1], [1, 2]], J = (1, 0), "
+        "z = (0, -1) has Delta_z = (0, -2). With the shortest solution the first remark needs no "
+        "positive definite H.",
+    )
+
+
+def claims() -> tuple[Claim, ...]:
+    """Return the claims of this module."""
+    return (_theorem(), _eq_46(), _remarks())
