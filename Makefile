@@ -11,7 +11,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export MPLBACKEND ?= Agg
 
 .DEFAULT_GOAL := help
-.PHONY: help venv verify test lint format docs bench hunt clean
+.PHONY: help venv verify test pep lint format docs bench hunt clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | \
@@ -31,6 +31,10 @@ verify: $(STAMP) ## Check the theorems quickly, then solve and certify a subprob
 
 test: $(STAMP) ## Run the tests
 	$(BIN)/python -m pytest -n $(WORKERS) -q
+
+pep: $(STAMP) ## Compute the certificates of CurveBall's worst case anew, with PEPit
+	$(BIN)/python -m pip install --quiet --editable '.[pep]'
+	$(BIN)/python -m pytest -q tests/theory_checks/test_curveball_rates.py -k pepit
 
 lint: $(STAMP) ## Check style (ruff) and types (mypy)
 	$(BIN)/ruff check .

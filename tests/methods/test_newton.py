@@ -18,9 +18,10 @@ from tests.methods.support import Hidden, dense_quadratic, rosenbrock, saddle
 from tests.namespaces import Xp
 from tralgos import Ending, minimize
 from tralgos.errors import ArgumentError
-from tralgos.methods.damped import DampedState, KrylovReduction
+from tralgos.methods.damped import DampedState
 from tralgos.methods.evaluator import Evaluator
 from tralgos.methods.newton import Newton, _whole
+from tralgos.methods.reduced_model import KrylovReduction
 from tralgos.problems import FunctionProblem, Rosenbrock, StochasticRosenbrock, collection
 
 METHODS = [

@@ -13,17 +13,11 @@ from scipy.linalg import eigh_tridiagonal
 from tralgos.arguments import check_choice, positive_scalar
 from tralgos.arrays import Array, eps, namespace, to_float
 from tralgos.errors import ArgumentError, NonFiniteError
-from tralgos.methods.damped import (
-    Damped,
-    DampedControl,
-    DampedState,
-    DampedStep,
-    Reduction,
-    step_of,
-)
+from tralgos.methods.damped import Damped, DampedControl, DampedState
 from tralgos.methods.damping import DAMPING_RULES, DampingRule, Observed, checks, following
 from tralgos.methods.forcing import Forcing
 from tralgos.methods.inner import InnerSolver
+from tralgos.methods.reduced_model import DampedStep, Reduction, step_of
 from tralgos.methods.search import Trial
 from tralgos.norms import DiagonalNorm, EuclideanNorm, Norm
 from tralgos.operators import DenseOperator, Operator

@@ -11,17 +11,11 @@ from scipy.linalg import eigh_tridiagonal
 from tralgos.arguments import check_choice, check_probability
 from tralgos.arrays import eps
 from tralgos.methods.acceptance import shrink_factor
-from tralgos.methods.damped import (
-    Damped,
-    DampedControl,
-    DampedState,
-    DampedStep,
-    Reduction,
-    step_of,
-)
+from tralgos.methods.damped import Damped, DampedControl, DampedState
 from tralgos.methods.evaluator import CurvatureKind
 from tralgos.methods.forcing import Forcing
 from tralgos.methods.inner import InnerSolver
+from tralgos.methods.reduced_model import DampedStep, Reduction, step_of
 from tralgos.methods.search import Trial
 from tralgos.norms import EuclideanNorm
 from tralgos.subproblems.tridiagonal import Tridiagonal

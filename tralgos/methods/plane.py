@@ -113,9 +113,7 @@ class Plane:
         zero = _ZERO * self.eps * (self.size + lam)
         none = _ZERO * self.eps * self.gradient_bound
         shifted = [a + lam for a in self.curvatures]
-        steps = [
-            -_quotient(b, a, none, zero) for a, b in zip(shifted, self.slopes, strict=True)
-        ]
+        steps = [-_quotient(b, a, none, zero) for a, b in zip(shifted, self.slopes, strict=True)]
         return self._point(steps, lam, indefinite=any(a < -zero for a in shifted))
 
     def on_line(self, start: tuple[float, float], along: tuple[float, float], lam: float) -> float:
@@ -181,7 +179,7 @@ def nearly_collinear(forms: Forms, eps: float) -> bool:
         return False
     cosine = forms.qv / math.sqrt(forms.qq) / math.sqrt(forms.vv)
     # Of the forms the plane's curvatures have eps / sine^2 of rounding, and such steps are rare.
-    return 1.0 - cosine * cosine < eps**0.25
+    return 1.0 - cosine * cosine < math.sqrt(math.sqrt(eps))
 
 
 def plane_of(forms: Forms, eps: float) -> Plane:
