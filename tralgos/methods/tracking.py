@@ -15,7 +15,7 @@ quadratic is J + Hz = -lambda z. So
 
 P the projection on the span of the next step, is near 0 where z follows and 1 where it does not;
 it passes from one to the other within a factor of 10 in lambda around the best value. The rule
-is therefore: lambda is halved where t < 1/2, doubled where t > 9/10. The model being but a model,
+is therefore: lambda is halved where t < 0.6, doubled where t > 0.97. The model being but a model,
 it is doubled as well where f falls by less than a quarter of what was promised, and halved only
 where it falls by three quarters. In two dimensions and in one the span is everything, z is exact,
 and there is nothing to follow.
@@ -38,7 +38,7 @@ Window = tuple[tuple[float, float], ...]
 
 _SPANS = 20
 _FACTOR = 2.0
-_FOLLOWS, _STRAYS = 0.5, 0.9
+_FOLLOWS, _STRAYS = 0.6, 0.97
 _POOR, _GOOD = 0.25, 0.75
 #: Doubling begins at this share of its end.
 _TANGIBLE = 1e-3
