@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from theory_checks.claim import Claim
 from theory_checks.claims.curveball import (
+    automatic,
     certificate,
+    conjugate,
+    convexity,
     corollary,
+    damping,
+    first_steps,
+    gauss_newton,
+    interleaving,
     linear,
+    lissa,
     look_ahead,
+    passes,
     plane,
+    products,
     rates,
     theorem_a1,
+    theorem_a2,
+    tracking,
     transition,
 )
 
@@ -20,13 +32,25 @@ __all__ = ["claims"]
 def claims() -> tuple[Claim, ...]:
     """Return the claims of the paper that are checked here, in its order."""
     modules = (
+        products,
+        gauss_newton,
+        convexity,
+        passes,
+        interleaving,
+        conjugate,
+        automatic,
+        damping,
         theorem_a1,
         linear,
         plane,
         corollary,
         transition,
         rates,
+        theorem_a2,
+        lissa,
         look_ahead,
         certificate,
+        first_steps,
+        tracking,
     )
     return tuple(claim for module in modules for claim in module.claims())

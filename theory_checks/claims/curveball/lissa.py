@@ -99,14 +99,15 @@ def _lissa() -> Claim:
         "LiSSA's series, applied to -J, is z - Hz - J from z_0 = -J; it goes to the Newton step "
         "where all eigenvalues of H along which J has a component are in (0, 2), with the error "
         "|1 - h|^(r + 1) |J_h|/h in each",
-        r"z_{r+1} = z_r - \hat H z_r - J,\quad z_r + \hat H^{-1}J = (I - \hat H)^{r+1} \hat H^{-1}J",
+        r"z_{r+1} = z_r - \hat Hz_r - J,\quad "
+        r"z_r + \hat H^{-1}J = (I - \hat H)^{r+1}\hat H^{-1}J",
         (
             Condition(
                 "eigenvalues in (0, 2)",
                 r"0 < h < 2 \text{ where } J_h \ne 0",
                 _converging,
                 Dropped(
-                    tuple(_instance(h) for h in (0.0, 2.0, 3.0, -1.0)) + (_instance(1.0, 2.5),),
+                    (*(_instance(h) for h in (0.0, 2.0, 3.0, -1.0)), _instance(1.0, 2.5)),
                     note="At 0 z grows linearly, at 2 it alternates, beyond it grows.",
                 ),
             ),
@@ -122,10 +123,10 @@ def _lissa() -> Claim:
         "Section 5",
         Verdict.HOLDS,
         printed,
-        notes="It is line 4 of Algorithm 1 with rho = beta = 1 and a w that waits. Where w moves in "
-        "each step the same recursion needs 0 < h < 4/3 instead (theorem-a1). In units in which H "
-        "has the largest eigenvalue 1 the condition number is the number of steps for a factor e: "
-        "that of gradient descent, where conjugate gradients take its root.",
+        notes="It is line 4 of Algorithm 1 with rho = beta = 1 and a w that waits. Where w moves "
+        "in each step the same recursion needs 0 < h < 4/3 instead (theorem-a1). Scaled to "
+        "h_max = 1 it takes the condition number of steps for a factor e, as gradient descent "
+        "does; conjugate gradients take its root.",
     )
 
 

@@ -60,7 +60,9 @@ def _left(v: Sequence[Fraction] | None, M: _Rows) -> list[Fraction] | None:
     """v'M; None where the sizes do not fit."""
     if v is None or len(v) != len(M):
         return None
-    return [sum((a * b for a, b in zip(v, c, strict=True)), Fraction(0)) for c in zip(*M, strict=True)]
+    return [
+        sum((a * b for a, b in zip(v, c, strict=True)), Fraction(0)) for c in zip(*M, strict=True)
+    ]
 
 
 def _right(M: _Rows, v: Sequence[Fraction] | None) -> list[Fraction] | None:
@@ -118,7 +120,9 @@ def _agree(found: Sequence[Fraction] | None, wanted: Sequence[Real]) -> float:
     )
 
 
-def _total(instance: Instance, chain: _Chain) -> tuple[list[Fraction] | None, list[Fraction] | None]:
+def _total(
+    instance: Instance, chain: _Chain
+) -> tuple[list[Fraction] | None, list[Fraction] | None]:
     """Jv and v'J of (6) and (7) with the whole J, made of its columns or rows."""
     J = chain.jacobians
     order = "cba" if instance["layout"] == "input a row" else "abc"
@@ -131,24 +135,36 @@ def _total(instance: Instance, chain: _Chain) -> tuple[list[Fraction] | None, li
 
 
 def _margins(instance: Instance, order: str) -> Margins:
-    """With (8) and (9) written in this order of the factors."""
+    """With (8) and (9) written in this order of the factors.
+
+    In the order of the paper either formula may be meant as either product: it is given the
+    benefit of the doubt.
+    """
     chain = _Chain(instance)
     v, w = exact(instance["v"]), exact(instance["v'"])
     forward, reverse = chain.along(w), chain.gradient(v)
     Jv, wJ = _total(instance, chain)
     first, second, third = (chain.jacobians[name] for name in order)
-    from_left = _left(_left(_left(w, first), second), third)
-    from_right = _right(first, _right(second, _right(third, v)))
-    margins = {
-        "(6): Jv is the reverse product": _agree(Jv, reverse),
-        "(7): v'J is the forward product": _agree(wJ, forward),
-        "(8): from the left it is the forward product": _agree(from_left, forward),
-        "(9): from the right it is the reverse product": _agree(from_right, reverse),
-    }
+
+    def from_left(x: Sequence[Fraction]) -> list[Fraction] | None:
+        return _left(_left(_left(x, first), second), third)
+
+    def from_right(x: Sequence[Fraction]) -> list[Fraction] | None:
+        return _right(first, _right(second, _right(third, x)))
+
+    eighth, ninth = _agree(from_left(w), forward), _agree(from_right(v), reverse)
+    if order == "abc":
+        exchanged = min(_agree(from_left(v), reverse), _agree(from_right(w), forward))
+        eighth, ninth = max(eighth, exchanged), max(ninth, exchanged)
     pairing = dot(reals(instance["v"]), forward) - dot(reals(instance["v'"]), reverse)
     size = 1 + abs(dot(reals(instance["v"]), forward))
-    margins["v (v'J)' = v' (Jv)"] = in_roundings(-abs(pairing), size, EXACT)
-    return margins
+    return {
+        "(6): Jv is the reverse product": _agree(Jv, reverse),
+        "(7): v'J is the forward product": _agree(wJ, forward),
+        "(8)": eighth,
+        "(9)": ninth,
+        "v (v'J)' = v' (Jv)": in_roundings(-abs(pairing), size, EXACT),
+    }
 
 
 def _instance(**more: Any) -> Instance:
@@ -169,7 +185,14 @@ def _instance(**more: Any) -> Instance:
 def _scalar(out: int = 1) -> Instance:
     """One parameter, `out` outputs."""
     return _instance(
-        **{"c": [[1.0]], "b": [[1.0]], "a": [[1.0] * out], "x": [0.0], "v": [1.0] * out, "v'": [1.0]}
+        **{
+            "c": [[1.0]],
+            "b": [[1.0]],
+            "a": [[1.0] * out],
+            "x": [0.0],
+            "v": [1.0] * out,
+            "v'": [1.0],
+        }
     )
 
 

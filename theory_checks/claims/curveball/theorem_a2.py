@@ -101,6 +101,36 @@ def _amended_margins(instance: Instance) -> Margins:
     }
 
 
+def _theorem_conditions() -> tuple[Condition, ...]:
+    """What it takes."""
+    return (
+        Condition(
+            "positive semidefinite",
+            r"\hat H \succeq 0",
+            _is_semidefinite,
+            Dropped(
+                (
+                    model_instance([1.0], [1.0], [1.0], signs=[-1.0]),
+                    model_instance([1.0, 0.0, 1.0], [0.0, 1.0], [0.0, 1.0], signs=[1.0, -1.0]),
+                ),
+                note="Along negative curvature what (18) finds goes uphill.",
+            ),
+        ),
+        Condition(
+            "J in the range of H",
+            r"J \in \hat H\,\mathbb R^p",
+            _in_range,
+            Dropped(
+                (
+                    model_instance([0.0], [1.0], [0.0]),
+                    model_instance([1.0, 0.0, 0.0], [1.0, 1.0], [0.0, 1.0]),
+                ),
+                note="A convex function may be linear somewhere: no minimum, no solution.",
+            ),
+        ),
+    )
+
+
 def _theorem_edges() -> Iterable[Instance]:
     yield model_instance([1.0], [1.0], [0.0])
     yield model_instance([0.0], [1.0], [0.0])
@@ -133,34 +163,7 @@ def _theorem() -> Claim:
         "Delta_z and a direction of descent everywhere else",
         r"\hat H \succeq 0,\ J \in \hat H\,\mathbb R^p \implies "
         r"J^\top z_{t+1} = -z_{t+1}^\top \hat H z_{t+1},\ = 0 \iff J \perp z_t, \Delta_z",
-        (
-            Condition(
-                "positive semidefinite",
-                r"\hat H \succeq 0",
-                _is_semidefinite,
-                Dropped(
-                    (
-                        model_instance([1.0], [1.0], [1.0], signs=[-1.0]),
-                        model_instance(
-                            [1.0, 0.0, 1.0], [0.0, 1.0], [0.0, 1.0], signs=[1.0, -1.0]
-                        ),
-                    ),
-                    note="Along negative curvature what (18) finds goes uphill.",
-                ),
-            ),
-            Condition(
-                "J in the range of H",
-                r"J \in \hat H\,\mathbb R^p",
-                _in_range,
-                Dropped(
-                    (
-                        model_instance([0.0], [1.0], [0.0]),
-                        model_instance([1.0, 0.0, 0.0], [1.0, 1.0], [0.0, 1.0]),
-                    ),
-                    note="A convex function may be linear somewhere: no minimum, no solution.",
-                ),
-            ),
-        ),
+        _theorem_conditions(),
         _semidefinite_models,
         _amended_margins,
         edges=_theorem_edges,
@@ -222,7 +225,8 @@ def _eq_46() -> Claim:
     edges = (instance(1.0), instance(0.0), instance(2.0))
     printed = Form(
         "with Delta_z = alpha z the minimum of the model is -(rho - alpha beta)J'z/2",
-        r"J^\top z_{t+1} + \tfrac12 z_{t+1}^\top\hat Hz_{t+1} = -\tfrac12(\rho-\alpha\beta)J^\top z_t",
+        r"J^\top z_{t+1} + \tfrac12 z_{t+1}^\top\hat Hz_{t+1} = "
+        r"-\tfrac12(\rho-\alpha\beta)J^\top z_t",
         (definite(), moving),
         strategy,
         lambda i: _eq_46_margins(i, -1),
@@ -231,7 +235,8 @@ def _eq_46() -> Claim:
     )
     amended = Form(
         "it is +(rho - alpha beta)J'z/2",
-        r"J^\top z_{t+1} + \tfrac12 z_{t+1}^\top\hat Hz_{t+1} = +\tfrac12(\rho-\alpha\beta)J^\top z_t",
+        r"J^\top z_{t+1} + \tfrac12 z_{t+1}^\top\hat Hz_{t+1} = "
+        r"+\tfrac12(\rho-\alpha\beta)J^\top z_t",
         (
             definite(
                 model_instance([1.0], [0.0], [1.0], alpha=1.0, signs=[-1.0]),
