@@ -66,6 +66,36 @@ def _run_table_1(level: Level, seed: int, watcher: Watcher) -> Outcome:
     return table_1.run(level, seed, watcher)
 
 
+def _run_curveball_figure_1(level: Level, seed: int, watcher: Watcher) -> Outcome:
+    from theory_checks.experiments import curveball_figure_1
+
+    return curveball_figure_1.run(level, seed, watcher)
+
+
+def _run_curveball_figure_4(level: Level, seed: int, watcher: Watcher) -> Outcome:
+    from theory_checks.experiments import curveball_figure_4
+
+    return curveball_figure_4.run(level, seed, watcher)
+
+
+def _run_curveball_figure_5(level: Level, seed: int, watcher: Watcher) -> Outcome:
+    from theory_checks.experiments import curveball_figure_5
+
+    return curveball_figure_5.run(level, seed, watcher)
+
+
+def _run_curveball_figure_7(level: Level, seed: int, watcher: Watcher) -> Outcome:
+    from theory_checks.experiments import curveball_figure_7
+
+    return curveball_figure_7.run(level, seed, watcher)
+
+
+def _run_curveball_figure_8(level: Level, seed: int, watcher: Watcher) -> Outcome:
+    from theory_checks.experiments import curveball_figure_8
+
+    return curveball_figure_8.run(level, seed, watcher)
+
+
 def experiments() -> dict[str, Experiment]:
     """All experiments of `theory-checks reproduce`, by id."""
     adaptive = "Adaptive norms for deep learning with regularized Newton methods"
@@ -83,6 +113,36 @@ def experiments() -> dict[str, Experiment]:
             "ellipsoidal against uniform trust regions, in the small",
             f"{adaptive}, figure 3",
             _run_figure_3,
+        ),
+        Experiment(
+            "curveball/figure-1",
+            "six methods on Rosenbrock's function, with and without noise",
+            f"{curveball}, figure 1",
+            _run_curveball_figure_1,
+        ),
+        Experiment(
+            "curveball/figure-4",
+            "rates of convergence over beta h and rho",
+            f"{curveball}, figure 4 and section A.2.1",
+            _run_curveball_figure_4,
+        ),
+        Experiment(
+            "curveball/figure-5",
+            "rho, beta, lambda and the gradient while a network is trained",
+            f"{curveball}, figures 5 and 6",
+            _run_curveball_figure_5,
+        ),
+        Experiment(
+            "curveball/figure-7",
+            "against Hessian-free optimisation, in passes and in seconds",
+            f"{curveball}, figure 7",
+            _run_curveball_figure_7,
+        ),
+        Experiment(
+            "curveball/figure-8",
+            "training with rho = 1",
+            f"{curveball}, figure 8",
+            _run_curveball_figure_8,
         ),
         Experiment(
             "curveball/table-1",
