@@ -86,6 +86,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where the PNG and JSON files go (default: %(default)s)",
     )
+    again.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="where finished parts are kept, so that a broken run resumes (default: OUT/cache)",
+    )
     replaying = commands.add_parser("replay", help="evaluate a counterexample file anew")
     replaying.add_argument("file", type=Path, metavar="FILE")
     return parser
@@ -173,10 +179,11 @@ def _reproduce(options: argparse.Namespace, _: dict[str, Claim], reporter: Repor
     level = Level[options.level.upper()]
     # A folder that cannot be made is told before the work, not after.
     options.out.mkdir(parents=True, exist_ok=True)
+    cache = options.out / "cache" if options.cache is None else options.cache
     for experiment in chosen_ones:
         start = time.monotonic()
         with reporter.progress(None) as progress:
-            outcome = experiment.run(level, options.rng, progress)
+            outcome = experiment.made(level, options.rng, progress, cache)
         seconds = time.monotonic() - start
         reporter.outcome(experiment, outcome)
         numbers = document(experiment, outcome, level, options.rng, seconds)

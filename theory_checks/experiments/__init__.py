@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 from theory_checks.claim import Level
@@ -33,67 +34,20 @@ EXPERIMENTS: dict[str, Callable[[Level, int, Path], tuple[list[str], list[list[s
 }
 
 
-# Nothing is imported before it is run.
+def _later(module: str) -> Callable[[Level, int, Watcher], Outcome]:
+    """The `run` of a module of this package, which is not imported before it is called."""
+
+    def run(level: Level, seed: int, watcher: Watcher) -> Outcome:
+        found: Outcome = import_module(f"{__name__}.{module}").run(level, seed, watcher)
+        return found
+
+    return run
 
 
-def _run_section_4_1(level: Level, seed: int, watcher: Watcher) -> Outcome:
-    from theory_checks.experiments import section_4_1_outcome
-
-    return section_4_1_outcome.run(level, seed, watcher)
-
-
-def _run_figure_1(level: Level, seed: int, watcher: Watcher) -> Outcome:
-    from theory_checks.experiments import figure_1
-
-    return figure_1.run(level, seed, watcher)
-
-
-def _run_figure_3(level: Level, seed: int, watcher: Watcher) -> Outcome:
-    from theory_checks.experiments import figure_3
-
-    return figure_3.run(level, seed, watcher)
-
-
-def _run_curveball_damping(level: Level, seed: int, watcher: Watcher) -> Outcome:
-    from theory_checks.experiments import curveball_damping
-
-    return curveball_damping.run(level, seed, watcher)
-
-
-def _run_table_1(level: Level, seed: int, watcher: Watcher) -> Outcome:
+def _resumed_table_1(level: Level, seed: int, watcher: Watcher, cache: Path) -> Outcome:
     from theory_checks.experiments import table_1
 
-    return table_1.run(level, seed, watcher)
-
-
-def _run_curveball_figure_1(level: Level, seed: int, watcher: Watcher) -> Outcome:
-    from theory_checks.experiments import curveball_figure_1
-
-    return curveball_figure_1.run(level, seed, watcher)
-
-
-def _run_curveball_figure_4(level: Level, seed: int, watcher: Watcher) -> Outcome:
-    from theory_checks.experiments import curveball_figure_4
-
-    return curveball_figure_4.run(level, seed, watcher)
-
-
-def _run_curveball_figure_5(level: Level, seed: int, watcher: Watcher) -> Outcome:
-    from theory_checks.experiments import curveball_figure_5
-
-    return curveball_figure_5.run(level, seed, watcher)
-
-
-def _run_curveball_figure_7(level: Level, seed: int, watcher: Watcher) -> Outcome:
-    from theory_checks.experiments import curveball_figure_7
-
-    return curveball_figure_7.run(level, seed, watcher)
-
-
-def _run_curveball_figure_8(level: Level, seed: int, watcher: Watcher) -> Outcome:
-    from theory_checks.experiments import curveball_figure_8
-
-    return curveball_figure_8.run(level, seed, watcher)
+    return table_1.run(level, seed, watcher, cache)
 
 
 def experiments() -> dict[str, Experiment]:
@@ -106,61 +60,62 @@ def experiments() -> dict[str, Experiment]:
             "adaptive-norms/figure-1",
             "gradient descent and Adagrad as trust regions, on quadratics in the plane",
             f"{adaptive}, figure 1",
-            _run_figure_1,
+            _later("figure_1"),
         ),
         Experiment(
             "adaptive-norms/figure-3",
             "ellipsoidal against uniform trust regions, in the small",
             f"{adaptive}, figure 3",
-            _run_figure_3,
+            _later("figure_3"),
         ),
         Experiment(
             "curveball/figure-1",
             "six methods on Rosenbrock's function, with and without noise",
             f"{curveball}, figure 1",
-            _run_curveball_figure_1,
+            _later("curveball_figure_1"),
         ),
         Experiment(
             "curveball/figure-4",
             "rates of convergence over beta h and rho",
             f"{curveball}, figure 4 and section A.2.1",
-            _run_curveball_figure_4,
+            _later("curveball_figure_4"),
         ),
         Experiment(
             "curveball/figure-5",
             "rho, beta, lambda and the gradient while a network is trained",
             f"{curveball}, figures 5 and 6",
-            _run_curveball_figure_5,
+            _later("curveball_figure_5"),
         ),
         Experiment(
             "curveball/figure-7",
             "against Hessian-free optimisation, in passes and in seconds",
             f"{curveball}, figure 7",
-            _run_curveball_figure_7,
+            _later("curveball_figure_7"),
         ),
         Experiment(
             "curveball/figure-8",
             "training with rho = 1",
             f"{curveball}, figure 8",
-            _run_curveball_figure_8,
+            _later("curveball_figure_8"),
         ),
         Experiment(
             "curveball/table-1",
             "six methods to the solution of small degenerate problems",
             f"{curveball}, table 1",
-            _run_table_1,
+            _later("table_1"),
+            resume=_resumed_table_1,
         ),
         Experiment(
             "curveball/damping",
             "the rules for lambda side by side",
             f"{curveball}, section 3 (the paper has no such figure)",
-            _run_curveball_damping,
+            _later("curveball_damping"),
         ),
         Experiment(
             "efficient-tr/section-4-1",
             "sphere descent on random indefinite problems",
             f"{sphere}, section 4.1 and figure 1",
-            _run_section_4_1,
+            _later("section_4_1_outcome"),
         ),
     )
     return {experiment.id: experiment for experiment in every}

@@ -149,12 +149,21 @@ class Experiment:
         The id is that of the claim where there is one; `source` says where it stands.
     run : callable
         From a level, a seed and a watcher to the outcome.
+    resume : callable or None
+        The same with a folder in which finished parts are kept, and looked up.
     """
 
     id: str
     title: str
     source: str
     run: Callable[[Level, int, Watcher], Outcome]
+    resume: Callable[[Level, int, Watcher, Path], Outcome] | None = None
+
+    def made(self, level: Level, seed: int, watcher: Watcher, cache: Path) -> Outcome:
+        """The outcome; what can be resumed keeps its parts in the folder `cache`."""
+        if self.resume is None:
+            return self.run(level, seed, watcher)
+        return self.resume(level, seed, watcher, cache)
 
     @property
     def stem(self) -> str:
