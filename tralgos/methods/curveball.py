@@ -18,17 +18,17 @@ from tralgos.arguments import (
 )
 from tralgos.arrays import Array, eps
 from tralgos.errors import ArgumentError, CurvatureWarning, NonFiniteError
-from tralgos.methods.acceptance import decrease_ratio, rounding_level, unseen
+from tralgos.methods.acceptance import decrease_ratio, doubtful, rounding_level, unseen
 from tralgos.methods.curveball_kernels import move
 from tralgos.methods.curveball_look import Look, Place, power_of_two, the_place
 from tralgos.methods.damping import Observed, checks, following
 from tralgos.methods.ending import Ending
 from tralgos.methods.evaluator import HESSIANS, CurvatureKind, Evaluator
 from tralgos.methods.method import Method
-from tralgos.methods.plane import Point
+from tralgos.methods.plane import Forms, Point
 from tralgos.methods.protocol import State, StepRecord, check_second_order
 from tralgos.methods.samples import Sample, draw, evaluator_of, require_terms
-from tralgos.methods.tracking import Window, deviation, remembered, tracked
+from tralgos.methods.tracking import Window, deviation, proportionate, remembered, tracked
 
 __all__ = ["CurveBall", "CurveBallState", "LamRule"]
 
@@ -65,6 +65,8 @@ class CurveBallState(State):
         The terms that value and look are of; None for all.
     stalled : int
         Steps below the rounding of f since the gradient last fell.
+    refuted : bool
+        Whether before one of those f has not shown a decrease that it could have shown.
     least_gradient : float
         The smallest norm of a gradient so far.
     warned : bool
@@ -77,6 +79,7 @@ class CurveBallState(State):
     steps: int = 0
     sample: Sample | None = field(default=None, repr=False)
     stalled: int = 0
+    refuted: bool = False
     least_gradient: float = math.inf
     warned: bool = False
 
@@ -132,11 +135,12 @@ class CurveBall(Method):
     more forward product for automatic parameters. The gradient is not evaluated: the norms in the
     trace are lower bounds, lengths of its projection on the span, until one is within `gtol`. For
     other curvatures: one value and gradient and one product, with automatic parameters two.
-    A check of lambda costs nothing, on samples a value; so does a rejected step, whose next
-    trial is made from the same products.
+    A check of lambda costs nothing, on samples a value, with beta and rho both given a product. A
+    rejected trial costs its value, with an operator the gradient there as well, and no product:
+    the next trial is made from the same ones.
 
     Besides, 11 passes over vectors of length n and one transfer to the host (of inner products),
-    with a linearised model 9.
+    with a linearised model 8.
 
     **lambda** has no say in the span of z and Delta_z, which is that of z and Hz + J. So with the
     plain H in the matrix of eq. (18), as it is printed, automatic parameters make lambda
@@ -162,7 +166,7 @@ class CurveBall(Method):
     >>> import tralgos
     >>> rosenbrock = tralgos.problems.Rosenbrock(2)
     >>> run = tralgos.minimize(rosenbrock, np.array([-1.0, -1.0]), tralgos.CurveBall())
-    >>> run.success, run.x.round(6)
+    >>> run.success, run.x.round(4)
     (True, array([1., 1.]))
     """
 
@@ -329,7 +333,8 @@ class _Iteration:
                 return self._ended(self._lost())
             assert state.look.plane is not None
             lam = _RAISE * max(point.lam, _TANGIBLE * state.look.plane.size)
-        return self._ended(Ending.ROUNDING if self._trials[-1].hidden else Ending.NO_DECREASE)
+        hidden = self._trials[-1].hidden and not self._refuted()
+        return self._ended(Ending.ROUNDING if hidden else Ending.NO_DECREASE)
 
     # ------------------------------------------------------------------ the step
 
@@ -377,10 +382,7 @@ class _Iteration:
             if point.indefinite:
                 self._notice(plane.curvatures[0])
             return point, rho, beta
-        square = on_q * on_q * f.qq + 2.0 * on_q * on_v * f.qv + on_v * on_v * f.vv
-        # Any length will do for the scale of the new q, but 0.
-        norm = math.sqrt(square) if square > 0.0 else max(abs(on_q), abs(on_v))
-        return Point(on_q, on_v, norm, math.nan, lam), rho, beta
+        return Point(on_q, on_v, _length(f, on_q, on_v), math.nan, lam), rho, beta
 
     def _notice(self, curvature: float) -> None:
         """Warn of a negative curvature, once a run."""
@@ -438,7 +440,7 @@ class _Iteration:
         ratio = decrease_ratio(state.value, value, -predicted, self._level)
         taken = finite
         if self._rule == "tracking":
-            taken = ratio >= _TAKEN or (hidden and value <= state.value + self._level)
+            taken = ratio >= _TAKEN
         return replace(trial, value=value, ratio=ratio, hidden=hidden, taken=taken)
 
     def _follow(
@@ -462,6 +464,8 @@ class _Iteration:
         size = look.gradient_norm
         fallen = size < state.least_gradient
         stalled = 0 if fallen or not trial.hidden or method.stochastic else state.stalled + 1
+        refuted = stalled > 0 and (self._refuted() or state.refuted)
+        standstill = Ending.NO_DECREASE if refuted else Ending.ROUNDING
         patience = max(_PATIENCE, _PATIENCE_SHARE * state.steps)
         return CurveBallState(
             x,
@@ -469,15 +473,26 @@ class _Iteration:
             look.gradient,
             size,
             self._records(),
-            Ending.ROUNDING if stalled > patience else None,
+            standstill if stalled > patience else None,
             look=look,
             lam=lam,
             window=window,
             steps=state.steps + 1,
             sample=sample,
             stalled=stalled,
+            refuted=refuted,
             least_gradient=min(state.least_gradient, size),
             warned=state.warned or self._negative is not None,
+        )
+
+    def _refuted(self) -> bool:
+        """Whether a trial has not decreased f, by more than could be an error of f."""
+        value, unit = self._state.value, eps(self._state.x.dtype)
+        return any(
+            not trial.taken
+            and math.isfinite(trial.value)
+            and not doubtful(abs(trial.point.predicted), value, unit)
+            for trial in self._trials
         )
 
     def _next_scale(self) -> float:
@@ -496,7 +511,10 @@ class _Iteration:
             whole = look.plane.rank == state.x.shape[0]
             strays = 0.0 if whole else deviation(look.plane, trial.point.norm, trial.lam)
             gamma = 1.0 if trial.hidden else observed.gamma()
-            return tracked(trial.lam, gamma, strays, window), window
+            lam = tracked(trial.lam, gamma, strays, window)
+            # A lambda in units of another problem would be halved until patience ends.
+            alien = trial.hidden and state.steps == 0
+            return (proportionate(lam, window) if alien else lam), window
         if trial.hidden or not checks(rule, state.steps + 1):
             return trial.lam, ()
         return following(rule, trial.lam, observed), ()
@@ -562,6 +580,16 @@ class _Iteration:
                 )
             )
         return tuple(records)
+
+
+def _length(f: Forms, on_q: float, on_v: float) -> float:
+    """Of on_q q + on_v v. Where they cancel that of one of them: any will do for a scale, but 0."""
+    size = max(abs(on_q) * math.sqrt(f.qq), abs(on_v) * math.sqrt(f.vv))
+    if size == 0.0:
+        return 0.0
+    a, b = on_q / size, on_v / size
+    square = a * a * f.qq + 2.0 * a * b * f.qv + b * b * f.vv
+    return size * math.sqrt(square) if square > 0.0 else size
 
 
 def _roundings(state: CurveBallState) -> float:

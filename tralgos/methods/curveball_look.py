@@ -113,10 +113,11 @@ class Place(ABC):
         """
         look = None
         if scale is not None:
-            look = self._look(q, length, scale, room, full=full)
+            look = self._look(q, length, scale, room, full=full, zero=False)
         if look is None:
             # Out of the range of the squares: once more, with v near one.
-            look = self._look(q, length, self._better_scale(q, length), room, full=full)
+            scale = self._better_scale(q, length)
+            look = self._look(q, length, scale, room, full=full, zero=True)
             if look is None:
                 raise NonFiniteError("a derivative is NaN, infinite or out of range")
         return look
@@ -127,9 +128,19 @@ class Place(ABC):
 
     @abstractmethod
     def _look(
-        self, q: Array | None, length: float, scale: float, room: Array | None, *, full: bool
+        self,
+        q: Array | None,
+        length: float,
+        scale: float,
+        room: Array | None,
+        *,
+        full: bool,
+        zero: bool,
     ) -> Look | None:
-        """The look; None where the squares leave the range of the numbers."""
+        """The look; None where the squares leave the range of the numbers.
+
+        `zero` tells that v / scale has no length only if v has none.
+        """
 
 
 def the_place(source: Evaluator, x: Array, kind: CurvatureKind | None) -> Place:
@@ -163,7 +174,14 @@ class _Hessian(Place):
         return self._image
 
     def _look(
-        self, q: Array | None, length: float, scale: float, room: Array | None, *, full: bool
+        self,
+        q: Array | None,
+        length: float,
+        scale: float,
+        room: Array | None,
+        *,
+        full: bool,
+        zero: bool,
     ) -> Look | None:
         g = self._gradient
         if q is None:
@@ -187,7 +205,7 @@ class _Hessian(Place):
         numbers = fetched(known)
         gg, gv, vv, *rest = numbers
         # The gradient has no scale here, and its square may overflow.
-        if _lost(numbers[1:], vv, v):
+        if _lost(numbers[1:], vv, v, zero=zero):
             return None
         qq, qv, qHq, qHv, gq = rest[:5] if q is not None else (0.0,) * 5
         forms = Forms(qq, qv, vv, qHq, qHv, numbers[-1] if full else 0.0, gq, gv)
@@ -237,7 +255,14 @@ class _Model(Place):
         return power_of_two(sizes(self._reversed(q, length)[0])[0])
 
     def _look(
-        self, q: Array | None, length: float, scale: float, room: Array | None, *, full: bool
+        self,
+        q: Array | None,
+        length: float,
+        scale: float,
+        room: Array | None,
+        *,
+        full: bool,
+        zero: bool,
     ) -> Look | None:
         model = self._model
         raw, image, curved = self._reversed(q, length)
@@ -258,7 +283,7 @@ class _Model(Place):
             if q is not None:
                 known.append(inner(second, curved, xp))
         numbers = fetched(known)
-        if _lost(numbers, numbers[0], v):
+        if _lost(numbers, numbers[0], v, zero=zero):
             return None
         look = _model_look(numbers, q, v, length, scale, full=full)
         if q is None:
@@ -303,7 +328,7 @@ def _model_look(
         gv, vHv, *rest = rest
         qHv = rest[0] if rest else 0.0
     forms = Forms(qq, qv, vv, qHq, qHv, vHv, gq, gv)
-    bound = abs(gq) / math.sqrt(qq) if q is not None else 0.0
+    bound = abs(gq) / math.sqrt(qq) if qq > 0.0 else 0.0
     return Look(q, v, length, scale, 0.0, None, forms, None, bound)
 
 
@@ -319,11 +344,11 @@ def _crossed(
     return replace(look, v=v, slant=slant, forms=forms)
 
 
-def _lost(numbers: list[float], vv: float, v: Array) -> bool:
+def _lost(numbers: list[float], vv: float, v: Array, *, zero: bool) -> bool:
     """Whether an inner product is not finite, or v'v has lost digits at the lower end."""
     if not all(math.isfinite(number) for number in numbers):
         return True
-    return vv != 0.0 and not _safe(vv, v)
+    return not _safe(vv, v) and not (zero and vv == 0.0)
 
 
 def _safe(square: float, like: Array) -> bool:

@@ -123,13 +123,18 @@ class Plane:
         are zero to rounding, as for :meth:`damped`.
         """
         begin, direction = self.components(start), self.components(along)
+        length = math.hypot(*direction)
+        if length == 0.0:
+            return 0.0
+        # Of length one, for the square of the other length may leave the range of the numbers.
+        direction = [d / length for d in direction]
         shifted = [a + lam for a in self.curvatures]
         curvature = sum(a * d * d for a, d in zip(shifted, direction, strict=True))
         forces = [b + a * c for a, b, c in zip(shifted, self.slopes, begin, strict=True)]
         slope = sum(f * d for f, d in zip(forces, direction, strict=True))
-        zero = _ZERO * self.eps * (self.size + lam) * sum(d * d for d in direction)
-        none = _ZERO * self.eps * math.hypot(*forces) * math.hypot(*direction)
-        return -_quotient(slope, curvature, none, zero)
+        zero = _ZERO * self.eps * (self.size + lam)
+        none = _ZERO * self.eps * math.hypot(*forces)
+        return -_quotient(slope, curvature, none, zero) / length
 
     def at(self, on_q: float, on_v: float, lam: float) -> Point:
         """The point with these coefficients."""

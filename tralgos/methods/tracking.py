@@ -31,7 +31,7 @@ import math
 
 from tralgos.methods.plane import Plane
 
-__all__ = ["Window", "deviation", "remembered", "tracked"]
+__all__ = ["Window", "deviation", "proportionate", "remembered", "tracked"]
 
 #: Smallest and largest curvature of each of the last spans, as sizes.
 Window = tuple[tuple[float, float], ...]
@@ -57,6 +57,12 @@ def deviation(plane: Plane, length: float, lam: float) -> float:
     if size == 0.0:
         return 0.0
     return math.hypot(*(b + lam * y for b, y in zip(plane.slopes, z, strict=True))) / size
+
+
+def proportionate(lam: float, window: Window) -> float:
+    """A first lambda, made out in f no more, at a thousand times the curvatures seen at most."""
+    most = max((high for _, high in window), default=0.0)
+    return min(lam, most / _TANGIBLE) if most > 0.0 else lam
 
 
 def tracked(lam: float, gamma: float, strays: float, window: Window) -> float:
