@@ -11,6 +11,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ N = 1_000_000
 STEPS = 20
 REPEATS = 5
 #: So that the products of a step cost 150 passes and more.
-_RANK, _ROWS = 26, 40
+_RANK, _ROWS = 10, 36
 
 
 class _Clock:
@@ -58,7 +59,9 @@ def _problems() -> dict[str, tuple[Problem, int, str]]:
     diagonal = np.linspace(1.0, 10.0, N)
     factor = rng.standard_normal((N, _RANK)) / np.sqrt(N)
     low_rank = LowRankPlusDiagonal(diagonal, factor)
-    rows = rng.standard_normal((_ROWS, N)) / np.sqrt(N)
+    # Curvatures of about one to ten, as those of the others.
+    sizes = np.sqrt(_ROWS * np.linspace(1.0, 10.0, _ROWS) / N)
+    rows = sizes[:, None] * rng.standard_normal((_ROWS, N))
     plain = "8 reads, 3 writes"
     return {
         "gradient and operator, diagonal": (
@@ -94,10 +97,10 @@ def _watched(problem: Problem, clock: _Clock) -> Problem:
 
 
 def _step(problem: Problem, clock: _Clock) -> tuple[float, float]:
-    """Seconds of a step beside the products and of the products, medians of a few runs."""
-    beside, inside = [], []
+    """Seconds of a step beside the products and of the products, medians over all steps."""
     method = tralgos.CurveBall(second_order=False, lam_rule="fixed")
     marks: list[tuple[float, float]] = []
+    beside, inside = [], []
 
     def mark(intermediate_result: Any) -> None:
         marks.append((time.perf_counter(), clock.seconds))
@@ -105,10 +108,9 @@ def _step(problem: Problem, clock: _Clock) -> tuple[float, float]:
     for _ in range(REPEATS):
         marks.clear()
         tralgos.minimize(problem, np.zeros(N), method, gtol=0.0, maxiter=STEPS, callback=mark)
-        (begun, before), (ended, after) = marks[1], marks[-1]
-        steps = len(marks) - 2
-        inside.append((after - before) / steps)
-        beside.append((ended - begun - (after - before)) / steps)
+        for (begun, before), (ended, after) in pairwise(marks):
+            inside.append(after - before)
+            beside.append(ended - begun - (after - before))
     return statistics.median(beside), statistics.median(inside)
 
 

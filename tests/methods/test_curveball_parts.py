@@ -453,9 +453,9 @@ def test_kernels_fetch_once(strict_case: Xp, host_fetches: FetchCounter) -> None
 
 
 class Ledger:
-    """Counts reads and writes of pieces of memory, as if the cache held one piece of each vector.
+    """Counts reads and writes of pieces of memory, as if the cache held a stretch of each vector.
 
-    Every operation of the kernels is wrapped. An operand that the same piece of the walk has
+    Every operation of the kernels is wrapped. A piece that the same stretch of the walk has
     already touched is in the cache and costs nothing; the first read of another one, and the
     first write to one that was not read, cost one pass of its length.
     """
@@ -463,9 +463,8 @@ class Ledger:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.words = 0
         self.cached: set[tuple[int, int]] = set()
-        multiply, dot, saxpy, daxpy = (
-            np.multiply, np.dot, curveball_kernels.saxpy, curveball_kernels.daxpy,
-        )  # fmt: skip
+        multiply, vecdot = np.multiply, np.vecdot
+        saxpy, daxpy = curveball_kernels.saxpy, curveball_kernels.daxpy
         ledger = self
 
         class Space:
@@ -480,10 +479,10 @@ class Ledger:
                 ledger.touch(out)
                 return multiply(a, b, out=out)
 
-            def dot(self, a: Any, b: Any) -> Any:
+            def vecdot(self, a: Any, b: Any, out: Any) -> Any:
                 ledger.touch(a)
                 ledger.touch(b)
-                return dot(a, b)
+                return vecdot(a, b, out=out)
 
         def counted(axpy: Any) -> Any:
             def wrapped(x: Any, y: Any, a: float) -> Any:
@@ -498,10 +497,14 @@ class Ledger:
         monkeypatch.setattr(curveball_kernels, "saxpy", counted(saxpy))
 
     def begin(self) -> None:
-        """A new piece: the multiplication that begins it finds nothing in the cache."""
+        """A new stretch: the multiplication that begins it finds nothing in the cache."""
         self.cached.clear()
 
     def touch(self, array: np.ndarray) -> None:
+        if array.ndim == 2:
+            for row in array:
+                self.touch(row)
+            return
         place = array.__array_interface__["data"][0]
         if (place, array.size) not in self.cached:
             self.cached.add((place, array.size))

@@ -8,7 +8,7 @@ written), 2 for v'Hv, 5 in :func:`move` (q, v and x are read, q and x are writte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy.linalg.blas import daxpy, saxpy
@@ -18,9 +18,11 @@ from tralgos.kernels import three_term
 
 __all__ = ["blend", "fetched", "move"]
 
-#: Entries of one piece: five pieces fit the second-level cache, and OpenBLAS, which splits
+#: Entries of one piece: many fit the second-level cache, and OpenBLAS, which splits
 #: longer vectors between threads, works on them alone.
 _PIECE = 9984
+#: Pieces that one call walks through; those of four vectors then fill most of that cache.
+_STRETCH = 3
 
 Term = tuple[float, Array]
 #: Two places among the vectors of a combination, its result last.
@@ -71,18 +73,30 @@ def _blend_numpy(
 ) -> list[float]:
     axpy = {"d": daxpy, "f": saxpy}[out.dtype.char]
     coefficients = [float(c) for c, _ in terms]
-    totals = [0.0] * len(pairs)
-    for lo in range(0, out.shape[0], _PIECE):
-        piece = slice(lo, lo + _PIECE)
-        rows = [vector[piece] for vector in vectors]
-        target = out[piece]
+    strides = list(_strides(out.shape[0]))
+    sums = np.zeros((len(strides), len(pairs), _STRETCH), dtype=out.dtype)
+    for own, (lo, hi, pieces) in zip(sums, strides, strict=True):
+        rows = [vector[lo:hi].reshape(pieces, -1) for vector in vectors]
+        target = out[lo:hi].reshape(pieces, -1)
         np.multiply(rows[0], coefficients[0], out=target)
         for c, row in zip(coefficients[1:], rows[1:], strict=False):
-            axpy(row, target, a=c)
+            for part, end in zip(row, target, strict=True):
+                axpy(part, end, a=c)
         rows.append(target)
         for k, (i, j) in enumerate(pairs):
-            totals[k] += float(np.dot(rows[i], rows[j]))
-    return totals
+            np.vecdot(rows[i], rows[j], out=own[k, :pieces])
+    # In float64 from piece to piece.
+    return [float(total) for total in np.sum(sums, axis=(0, 2), dtype=np.float64)]
+
+
+def _strides(n: int) -> Iterator[tuple[int, int, int]]:
+    """Begin, end and number of pieces of each stretch of a vector; all its pieces are equal."""
+    lo = 0
+    while lo < n:
+        pieces = min(_STRETCH, max((n - lo) // _PIECE, 1))
+        hi = min(lo + pieces * _PIECE, n)
+        yield lo, hi, pieces
+        lo = hi
 
 
 def _combine(terms: Sequence[Term], out: Array, xp: object) -> None:
