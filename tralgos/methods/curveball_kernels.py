@@ -86,7 +86,7 @@ def _blend_numpy(
         for k, (i, j) in enumerate(pairs):
             np.vecdot(rows[i], rows[j], out=own[k, :pieces])
     # In float64 from piece to piece.
-    return [float(total) for total in np.sum(sums, axis=(0, 2), dtype=np.float64)]
+    return [float(np.sum(sums[:, k, :], dtype=np.float64)) for k in range(len(pairs))]
 
 
 def _strides(n: int) -> Iterator[tuple[int, int, int]]:
