@@ -205,13 +205,13 @@ RIVALS: dict[str, Callable[[float], float]] = {
 
 def _figures(level: Level, seed: int) -> tuple[Figure, ...]:
     figures = []
-    for kappa in (1.5, 2.5, 3.0, 10.0, 1e2, 1e4, 1e6):
+    for kappa in (1.1, 1.5, 2.5, 3.0, 10.0, 1e2, 1e4, 1e6):
         formula = RIVALS["CurveBall"](kappa)
         missed = (formula - searched(kappa)) / formula
         name = f"what a search falls short of the formula, share of 1 - rate, kappa = {kappa:g}"
         # Below 0 the search has found a better pair, and the formula is wrong.
         figures.append(Figure(name, missed, missed, missed, (-1e-8, 1e-3)))
-    for kappa in (2.0, 10.0, 1e2, 1e4, 1e6):
+    for kappa in (1.1, 2.0, 10.0, 1e2, 1e4, 1e6):
         for method, gap in RIVALS.items():
             steps = -math.log(10.0) / math.log1p(-gap(kappa))
             name = f"iterations a digit, {method}, kappa = {kappa:g}"
