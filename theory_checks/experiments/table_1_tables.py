@@ -168,7 +168,7 @@ def _variants(found: Found) -> Table:
         lines.append((name, *cells))
     title = (
         f"sensitivity: iterations of CurveBall with one choice changed, {found.sizes.side_runs} "
-        "runs (tracking: this package's own rule, which takes only steps that lower f)"
+        "runs (tracking: this package's own rule, which rejects some of the steps that raise f)"
     )
     return Table(title, ("change", *COLUMNS), tuple(lines))
 
