@@ -22,7 +22,7 @@ from tralgos.problems import (
     rahimi_recht,
 )
 
-__all__ = ["RULES", "run", "steps_to"]
+__all__ = ["OURS", "RULES", "Task", "least_squares", "run", "sentences", "steps_to", "tasks"]
 
 #: The rules that are compared, by what a table calls them.
 RULES: Mapping[str, Mapping[str, object]] = {
@@ -160,7 +160,7 @@ def run(level: Level, seed: int, watcher: Watcher) -> Outcome:
     )
     return Outcome(
         (Table(title, ("problem", *RULES), lines),),
-        tuple(_sentences(found, limit)),
+        tuple(sentences(found, limit)),
         (
             Choice(
                 "problems",
@@ -208,9 +208,10 @@ def _scan(seed: int, limit: int) -> dict[str, Any]:
     }
 
 
-def _sentences(
+def sentences(
     found: Mapping[str, Mapping[str, list[int | None]]], limit: int
 ) -> Iterator[Sentence]:
+    """Whether tracking takes fewer steps than the paper's rules, by the largest ratio."""
     for group, chosen in (
         ("ill-conditioned least squares", [n for n in found if n.startswith("kappa")]),
         ("Table 1's problems", [n for n in found if not n.startswith("kappa")]),
