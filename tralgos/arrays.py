@@ -10,6 +10,7 @@ and counted, here.
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import array_api_compat
@@ -27,6 +28,7 @@ __all__ = [
     "is_cupy",
     "is_numpy",
     "namespace",
+    "owned",
     "real_matrix",
     "real_vector",
     "same_home",
@@ -91,6 +93,8 @@ def _real_floating(x: Array, name: str, ndim: int) -> Array:
             f"{name} must be an array of an array API library (NumPy, CuPy, torch, ...), "
             f"got {type(x).__name__}"
         )
+    if isinstance(x, np.ma.MaskedArray):
+        raise ArrayTypeError(f"{name} must be an array without a mask, got a masked array")
     xp = namespace(x)
     if x.ndim != ndim:
         kind = "vector" if ndim == 1 else "matrix"
@@ -140,6 +144,25 @@ def same_home(x: Array, like: Array, name: str, like_name: str) -> None:
         )
     if x.dtype != like.dtype:
         raise ArrayTypeError(f"{name} has dtype {x.dtype} but {like_name} has {like.dtype}")
+
+
+def owned(x: Any) -> Any:
+    """`x`, or a copy of it if it is an array that somebody else holds as well.
+
+    What a user's function returns may be a buffer that it writes into again. An array that
+    nobody else refers to, and that is no view, is taken as it is: no pass over memory. Pass the
+    call itself, ``owned(function(x))``, for a name of the caller's would count too.
+    """
+    alone = _references(object())
+    if not is_array(x) or (sys.getrefcount(x) <= alone and getattr(x, "base", None) is None):
+        return x
+    xp = namespace(x)
+    return xp.asarray(x, copy=True)
+
+
+def _references(x: object) -> int:
+    """How many references there are to an argument that is known to nobody else."""
+    return sys.getrefcount(x)
 
 
 def to_host(x: Array) -> np.ndarray:

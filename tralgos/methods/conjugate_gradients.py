@@ -361,7 +361,15 @@ class _Run:
 
 
 def power_near(size: float, like: Array) -> float:
-    """The power of two next to `size`, as far as the dtype of `like` has its inverse; 1 for 0."""
+    """The power of two next to `size`, as far as the dtype of `like` has its inverse; 1 for 0.
+
+    Raises
+    ------
+    NonFiniteError
+        If `size` is NaN or infinite.
+    """
+    if not math.isfinite(size):
+        raise NonFiniteError("the gradient, or a product with H, is NaN or infinite")
     if size == 0.0:
         return 1.0
     most = 126 if eps(like.dtype) > 1e-10 else 1022

@@ -135,7 +135,8 @@ class Iteration:
                 return self._ended(self._lost())
             assert state.look.plane is not None
             lam = _RAISE * max(trial.lam, _TANGIBLE * state.look.plane.size)
-        hidden = self._trials[-1].hidden and not self._refuted()
+        last = self._trials[-1]
+        hidden = last.hidden and math.isfinite(last.value) and not self._refuted()
         return self._ended(Ending.ROUNDING if hidden else Ending.NO_DECREASE)
 
     # ------------------------------------------------------------------ the step

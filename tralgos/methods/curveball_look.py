@@ -287,9 +287,8 @@ class _Model(Place):
             return None
         look = _model_look(numbers, q, v, length, scale, full=full)
         if q is None:
-            # Then v is the gradient.
-            size = scale * math.sqrt(look.forms.vv)
-            look = replace(look, gradient=raw, gradient_norm=size)
+            # Then v is the gradient, if the model is that of f: the driver asks f itself.
+            look = replace(look, gradient_norm=scale * math.sqrt(look.forms.vv))
         if second is None:
             return look
         if q is not None and nearly_collinear(look.forms, eps(v.dtype)):

@@ -26,6 +26,7 @@ from tralgos.errors import (
     NotPositiveDefiniteError,
     ShapeError,
 )
+from tralgos.methods.acceptance import rounding_level
 from tralgos.methods.ending import Ending
 from tralgos.methods.evaluator import Budget, Counts, Evaluator, RunEnded
 from tralgos.methods.protocol import MethodProtocol, State, StepRecord
@@ -279,7 +280,18 @@ class _Loop:
             record=self._trace[-1],
         )
 
+    def _named(self, ending: Ending) -> Ending:
+        """The ending; a point above the start is not one that rounding keeps from being better."""
+        state = self._state
+        if ending is not Ending.ROUNDING or self._method.stochastic:
+            return ending
+        assert state is not None
+        first = self._trace[0].value
+        risen = state.value > first + rounding_level(first, math.sqrt(eps(state.x.dtype)))
+        return Ending.NO_DECREASE if risen else ending
+
     def _result(self, ending: Ending) -> OptimizeResult:
+        ending = self._named(ending)
         settled = ending in (
             Ending.SECOND_ORDER,
             Ending.FIRST_ORDER,

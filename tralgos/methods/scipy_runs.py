@@ -61,6 +61,10 @@ _OFF = {
 _MAX_ITERATIONS = 10_000
 
 
+#: SciPy's own limits, which would end a run under a name of ours that is not theirs.
+_LIMITS = frozenset({"maxiter", "maxfev", "maxfun"})
+
+
 def minimize_with_scipy(
     problem: Problem,
     x0: np.ndarray | None = None,
@@ -100,8 +104,8 @@ def minimize_with_scipy(
     callback : callable, optional
         As for :func:`tralgos.minimize`, but `state` is a plain :class:`State`.
     options : mapping, optional
-        Further options of the method, as SciPy has them. By default its own tests of
-        convergence are turned off, so that `gtol` alone ends a run well.
+        Further options of the method, as SciPy has them, but for its limits. By default its own
+        tests of convergence are turned off, so that `gtol` alone ends a run well.
     restarts : int
         How often a run that SciPy gives up is begun anew from its last iterate, knowing nothing
         of the past. A line search that compares values of different samples fails soon.
@@ -152,6 +156,8 @@ def minimize_with_scipy(
     require_terms(problem, size, "batch")
     if options is not None and not isinstance(options, Mapping):
         raise ArgumentError(f"options must be a mapping, got {type(options).__name__}")
+    for name in _LIMITS.intersection(options or ()):
+        raise ArgumentError(f"options must not hold {name!r}: maxiter is the limit of a run")
     again = integer(restarts, "restarts")
     if again < 0:
         raise ArgumentError(f"restarts must not be negative, got {again}")
@@ -334,7 +340,7 @@ class _Run:
         counts = self._evaluator.counts
         self._trace.add(self._iteration, state, counts, time.monotonic() - self._begun)
         if self._callback is not None and self._iteration > 0:
-            seen = OptimizeResult(x=state.x, fun=state.value, jac=state.gradient)
+            seen = OptimizeResult(x=state.x.copy(), fun=state.value, jac=state.gradient.copy())
             seen.update(nit=self._iteration, state=state, record=self._trace[-1])
             try:
                 self._callback(seen)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tralgos.arrays import Array
+from tralgos.arrays import Array, owned
 from tralgos.errors import ArgumentError, ArrayTypeError
 from tralgos.operators import Operator
 from tralgos.problems.base import Problem
@@ -43,6 +43,11 @@ class FunctionProblem(Problem):
         If one of the functions is not callable.
     ArgumentError
         If both `hess` and `hessp` are given.
+
+    Notes
+    -----
+    The functions must not write into their arguments. What they return may be written into by
+    a later call: an array that is a view, or that anybody else holds, is copied.
 
     Examples
     --------
@@ -91,7 +96,7 @@ class FunctionProblem(Problem):
         return self._fun(x)
 
     def _gradient(self, x: Array) -> Array:
-        return self._grad(x)
+        return owned(self._grad(x))
 
     def _hessian(self, x: Array) -> Any:
         if self._hess is not None:
@@ -114,7 +119,9 @@ class FunctionProblem(Problem):
                 f"linearize of {self.name} must return a tuple of value, Jacobian, gradient of "
                 "the loss and products with its Hessian"
             )
-        return parts
+        value, jacobian, gradient, curvature = parts
+        # A name of its own counts as another holder: what comes in a tuple is always copied.
+        return value, jacobian, owned(gradient), lambda u: owned(curvature(u))
 
 
 class _Products(Operator):
@@ -126,4 +133,4 @@ class _Products(Operator):
         self._hessp, self._x = hessp, x
 
     def _matvec(self, v: Array) -> Array:
-        return self._hessp(self._x, v)
+        return owned(self._hessp(self._x, v))
