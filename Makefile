@@ -54,6 +54,7 @@ bench: $(STAMP) ## Run the benchmarks side by side with the peers that install h
 	-$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	$(BIN)/python -m benchmarks --out docs/benchmarks.md
 	$(BIN)/python -m benchmarks.minimisers --out docs/minimisers.md
+	$(BIN)/python -m benchmarks.curveball --out docs/curveball-cost.md
 
 hunt: $(STAMP) ## Run the property tests at length, from a random start
 	$(BIN)/python -m pytest -n $(WORKERS) -q --hunt

@@ -99,10 +99,12 @@ def environment(extra: Sequence[str] = ()) -> list[str]:
     ]
 
 
-def page(tables: Iterable[Table], command: str, extra: Sequence[str] = ()) -> str:
+def page(
+    tables: Iterable[Table], command: str, extra: Sequence[str] = (), title: str = "Benchmarks"
+) -> str:
     """A Markdown page of the tables."""
     head = [
-        "# Benchmarks",
+        f"# {title}",
         "",
         f"Written by `{command}`, which measures everything anew.",
         "Times are ratios of medians of interleaved repeats in one process; counts do not depend",
@@ -120,6 +122,7 @@ def main(
     *,
     single: bool = True,
     extra: Callable[[], Sequence[str]] = tuple,
+    title: str = "Benchmarks",
 ) -> None:
     """Run one benchmark as a script.
 
@@ -133,6 +136,8 @@ def main(
         Whether to measure with one thread.
     extra : callable
         More lines on the machine.
+    title : str
+        Of the page.
     """
     parser = argparse.ArgumentParser(description=f"Measures anew what `{command}` writes.")
     parser.add_argument("--out", type=Path, help="write the tables to this file, as Markdown")
@@ -150,4 +155,4 @@ def main(
         else:
             table.show()
     if options.out is not None:
-        options.out.write_text(page(tables, command, lines), encoding="utf-8")
+        options.out.write_text(page(tables, command, lines, title), encoding="utf-8")
