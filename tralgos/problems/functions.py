@@ -121,7 +121,8 @@ class FunctionProblem(Problem):
             )
         value, jacobian, gradient, curvature = parts
         # A name of its own counts as another holder: what comes in a tuple is always copied.
-        return value, jacobian, owned(gradient), lambda u: owned(curvature(u))
+        own = (lambda u: owned(curvature(u))) if callable(curvature) else curvature
+        return value, jacobian, owned(gradient), own
 
 
 class _Products(Operator):
