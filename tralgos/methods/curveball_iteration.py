@@ -326,6 +326,7 @@ class Iteration:
             look=look,
             steps=state.steps + 1,
             sample=sample,
+            warned=self._warned,
         )
 
     def _lost(self) -> Ending:
