@@ -1355,3 +1355,25 @@ def test_a_linearised_model_knows_that_it_is_done() -> None:
     assert run.success
     assert np.linalg.norm(problem.gradient(run.x)) <= 1e-5
     assert 1 <= run.njev <= 1 + run.nit // 2
+
+
+def test_a_curved_valley_is_crossed_by_a_step_up() -> None:
+    """Without it the run has to follow the bottom: more steps, and rejections."""
+    run = minimize(Rosenbrock(2), np.array([-1.0, -1.0]), CurveBall(second_order=False))
+    values = run.trace.column("value")
+    assert np.any(np.diff(values) > 0.0)
+    assert all(row.accepted for row in run.trace)
+    assert next(k for k, value in enumerate(values) if value < 1e-4) <= 8
+
+
+def test_a_step_up_the_sky_is_rejected() -> None:
+    """f rises by far more than ten times what was promised."""
+    problem = FunctionProblem(
+        lambda x: float(np.exp(40.0 * x[0]) - 200.0 * x[0]),
+        lambda x: 40.0 * np.exp(40.0 * x) - 200.0,
+        hess=lambda x: 1600.0 * np.exp(40.0 * x)[:, None],
+    )
+    run = minimize(problem, np.array([-0.2]), CurveBall(second_order=False, lam=1e-6))
+    assert any(not row.accepted for row in run.trace)
+    assert run.success
+    assert run.x[0] == pytest.approx(math.log(5.0) / 40.0, abs=1e-8)
