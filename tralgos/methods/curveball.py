@@ -20,6 +20,7 @@ from tralgos.methods.curveball_iteration import CurveBallState, Iteration
 from tralgos.methods.curveball_look import Place, the_place
 from tralgos.methods.damping import checks
 from tralgos.methods.evaluator import HESSIANS, CurvatureKind, Evaluator
+from tralgos.methods.gauss_newton import curvature_kind
 from tralgos.methods.method import Method
 from tralgos.methods.protocol import State, check_second_order
 from tralgos.methods.samples import Sample, draw, evaluator_of, require_terms
@@ -169,15 +170,9 @@ class CurveBall(Method):
     def require(self, problem: Evaluator) -> None:
         """Raise unless the problem has the curvature and the terms that are asked for."""
         require_terms(problem.problem, self.batch, "batch")
-        of = problem.problem
-        if self.hessian is None:
-            if not (of.has_linearization or of.has_gauss_newton or of.has_hessian):
-                raise ArgumentError(
-                    f"{of.name} has neither a Gauss-Newton matrix nor a Hessian: make the method "
-                    "with hessian='finite-difference'"
-                )
-        elif not (self.hessian == "gauss-newton" and of.has_linearization):
-            problem.require(self.hessian)
+        kind = curvature_kind(problem.problem, self.hessian)
+        if kind != "linearized":
+            problem.require(kind)
 
     def init(self, problem: Evaluator, x0: Array, rng: np.random.Generator) -> CurveBallState:
         """The place x0 with z = 0: one value and one gradient, and one product if automatic."""
@@ -219,16 +214,8 @@ class CurveBall(Method):
     # ------------------------------------------------------------------ inside
 
     def _place(self, problem: Evaluator, sample: Sample | None, x: Array) -> Place:
-        return the_place(evaluator_of(problem, sample), x, self._kind(problem))
-
-    def _kind(self, problem: Evaluator) -> CurvatureKind | None:
-        """The curvature, None for that of the linearised model."""
-        of = problem.problem
-        if self.hessian in (None, "gauss-newton") and of.has_linearization:
-            return None
-        if self.hessian is not None:
-            return self.hessian
-        return "gauss-newton" if of.has_gauss_newton else "exact"
+        kind = curvature_kind(problem.problem, self.hessian)
+        return the_place(evaluator_of(problem, sample), x, None if kind == "linearized" else kind)
 
     def _full(self, step: int) -> bool:
         """Whether the step of that number needs the whole model on the span."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Literal
 
 from tralgos.arrays import Array
 from tralgos.errors import ArgumentError
@@ -26,8 +26,18 @@ class _GaussNewton(Operator):
         return model.reverse(model.loss_curvature(model.forward(x)))
 
 
-def curvature_kind(problem: Problem, hessian: CurvatureKind | None) -> str:
-    """Where products come from: one of HESSIANS, or "linearized"."""
+def curvature_kind(
+    problem: Problem, hessian: CurvatureKind | None
+) -> CurvatureKind | Literal["linearized"]:
+    """Where products come from: as asked for, or the first that the problem has.
+
+    Gauss-Newton is "linearized" where the problem is known as a loss of a model's outputs.
+
+    Raises
+    ------
+    ArgumentError
+        If nothing is asked for and the problem has no curvature.
+    """
     if hessian in (None, "gauss-newton") and problem.has_linearization:
         return "linearized"
     if hessian is not None:
@@ -37,8 +47,8 @@ def curvature_kind(problem: Problem, hessian: CurvatureKind | None) -> str:
     if problem.has_hessian:
         return "exact"
     raise ArgumentError(
-        f"{problem.name} has neither a linearisation, nor a Gauss-Newton matrix, nor a Hessian; "
-        "it has hessian='finite-difference'"
+        f"{problem.name} has neither a Gauss-Newton matrix nor a Hessian; it has "
+        "hessian='finite-difference'"
     )
 
 
@@ -52,4 +62,4 @@ def curvature_at(
     kind = curvature_kind(source.problem, hessian)
     if kind == "linearized":
         return _GaussNewton(source.linearize(x), x)
-    return source.curvature(x, cast(CurvatureKind, kind), gradient=gradient)
+    return source.curvature(x, kind, gradient=gradient)

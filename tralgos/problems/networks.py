@@ -21,9 +21,10 @@ from tralgos.arrays import (
 )
 from tralgos.errors import ArgumentError, ShapeError
 from tralgos.problems.classification import softmax_loss
-from tralgos.problems.finite_sum import FiniteSum, SampleMatrix, mean
-from tralgos.problems.least_squares import Loss, SquaredLoss, linearized
+from tralgos.problems.finite_sum import SampleMatrix
+from tralgos.problems.least_squares import SquaredLoss
 from tralgos.problems.linearization import Curvature
+from tralgos.problems.two_layers import TwoLayers
 
 __all__ = ["ACTIVATIONS", "Activation", "TwoLayerNetwork", "srelu"]
 
@@ -81,7 +82,7 @@ def srelu(alpha: float = 0.01) -> Activation:
 ACTIVATIONS: dict[str, Activation] = {"tanh": _tanh, "sigmoid": _sigmoid, "srelu": srelu()}
 
 
-class TwoLayerNetwork(FiniteSum):
+class TwoLayerNetwork(TwoLayers):
     """The mean loss of the outputs phi(x_i W_1 + b_1) W_2 + b_2, plus (l2/2) ||w||^2.
 
     Parameters
@@ -125,10 +126,6 @@ class TwoLayerNetwork(FiniteSum):
     Making the problem costs one host transfer for `X` and at most one for the targets.
     """
 
-    has_hessian = True
-    has_gauss_newton = True
-    has_linearization = True
-
     def __init__(
         self,
         X: Any,
@@ -149,7 +146,7 @@ class TwoLayerNetwork(FiniteSum):
         self._activation = activation
         self._samples = SampleMatrix(X, "X")
         if loss == "squared":
-            self._loss: Loss = _squared_loss(targets, self._samples)
+            self._loss = _squared_loss(targets, self._samples)
         else:
             self._loss = softmax_loss(targets, classes, self._samples)
         p, k = self._samples.features, self._loss.outputs
@@ -229,28 +226,6 @@ class TwoLayerNetwork(FiniteSum):
 
     # ---------------------------------------------------------------- derivatives
 
-    def _mean_value(self, x: Array) -> Any:
-        return mean(self._loss.values(self._forward(x).Z))
-
-    def _mean_gradient(self, x: Array) -> Array:
-        return self._mean_value_and_gradient(x)[1]
-
-    def _mean_value_and_gradient(self, x: Array) -> tuple[Any, Array]:
-        sweep = self._forward(x)
-        G = self._loss.gradients(sweep.Z) / float(self.size)
-        return mean(self._loss.values(sweep.Z)), self._pull(sweep, G)
-
-    def _mean_linearize(self, x: Array) -> Any:
-        sweep = self._forward(x)
-        return linearized(
-            self._loss,
-            sweep.Z,
-            lambda v: self._tangent(sweep, v)[1],
-            lambda G: self._pull(sweep, G),
-            x,
-            self.name,
-        )
-
     def _mean_hessian(self, x: Array) -> Any:
         xp = namespace(x)
         sweep = self._forward(x)
@@ -279,11 +254,6 @@ class TwoLayerNetwork(FiniteSum):
         first = part._samples.dense()[:, :, None] * D[:, None, :]
         second = sweep.unit[:, :, None] * G[:, None, :]
         return xp.concat([xp.reshape(a, (part.size, -1)) for a in (first, D, second, G)], axis=1)
-
-    def _subset(self, rows: np.ndarray) -> TwoLayerNetwork:
-        part: TwoLayerNetwork = self._copied(len(rows))
-        part._samples, part._loss = self._samples.take(rows), self._loss.take(rows)
-        return part
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,15 @@ import numpy as np
 from tralgos.arguments import check_choice, check_rng, number, positive_integer
 from tralgos.arrays import Array, all_finite, from_host, namespace, real_matrix, same_home, to_host
 from tralgos.errors import ArgumentError, ShapeError
-from tralgos.problems.finite_sum import FiniteSum, SampleMatrix, mean
-from tralgos.problems.least_squares import Loss, SquaredLoss, linearized
+from tralgos.problems.finite_sum import SampleMatrix
+from tralgos.problems.least_squares import SquaredLoss
 from tralgos.problems.linearization import Curvature
+from tralgos.problems.two_layers import TwoLayers
 
 __all__ = ["TwoLayerLinear", "rahimi_recht"]
 
 
-class TwoLayerLinear(FiniteSum):
+class TwoLayerLinear(TwoLayers):
     r"""The squared distance of W_2 W_1 x_i from A x_i, over N samples, plus (l2/2) ||w||^2.
 
     .. math:: f(W_1, W_2) = s \sum_{i=1}^N \|W_2 W_1 x_i - A x_i\|^2
@@ -79,10 +80,6 @@ class TwoLayerLinear(FiniteSum):
     both p and k.
     """
 
-    has_hessian = True
-    has_gauss_newton = True
-    has_linearization = True
-
     def __init__(
         self, X: Any, A: Array, hidden: int, *, reduction: str = "sum", l2: float = 0.0
     ) -> None:
@@ -95,7 +92,7 @@ class TwoLayerLinear(FiniteSum):
         # Terms are averaged, and SquaredLoss has a half.
         self._weight = 2.0 * size if reduction == "sum" else 2.0
         targets = self._samples.forward(namespace(self.A).matrix_transpose(self.A))
-        self._loss: Loss = SquaredLoss(targets, self._weight)
+        self._loss = SquaredLoss(targets, self._weight)
         self._shapes = ((self.hidden, p), (k, self.hidden))
         n = self.hidden * (p + k)
         super().__init__(size, n, home=self._samples.home, l2=l2, name="two linear layers")
@@ -186,28 +183,6 @@ class TwoLayerLinear(FiniteSum):
 
     # ---------------------------------------------------------------- derivatives
 
-    def _mean_value(self, x: Array) -> Any:
-        return mean(self._loss.values(self._forward(x).Z))
-
-    def _mean_gradient(self, x: Array) -> Array:
-        return self._mean_value_and_gradient(x)[1]
-
-    def _mean_value_and_gradient(self, x: Array) -> tuple[Any, Array]:
-        sweep = self._forward(x)
-        G = self._loss.gradients(sweep.Z) / float(self.size)
-        return mean(self._loss.values(sweep.Z)), self._pull(sweep, G)
-
-    def _mean_linearize(self, x: Array) -> Any:
-        sweep = self._forward(x)
-        return linearized(
-            self._loss,
-            sweep.Z,
-            lambda v: self._tangent(sweep, v)[1],
-            lambda G: self._pull(sweep, G),
-            x,
-            self.name,
-        )
-
     def _mean_hessian(self, x: Array) -> Any:
         xp = namespace(x)
         sweep = self._forward(x)
@@ -232,11 +207,6 @@ class TwoLayerLinear(FiniteSum):
         first = xp.matmul(G, sweep.W2)[:, :, None] * part._samples.dense()[:, None, :]
         second = G[:, :, None] * sweep.unit[:, None, :]
         return xp.concat([xp.reshape(a, (part.size, -1)) for a in (first, second)], axis=1)
-
-    def _subset(self, rows: np.ndarray) -> TwoLayerLinear:
-        part: TwoLayerLinear = self._copied(len(rows))
-        part._samples, part._loss = self._samples.take(rows), self._loss.take(rows)
-        return part
 
     # ---------------------------------------------------------------- the minimum
 
