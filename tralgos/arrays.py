@@ -150,19 +150,31 @@ def owned(x: Any) -> Any:
     """`x`, or a copy of it if it is an array that somebody else holds as well.
 
     What a user's function returns may be a buffer that it writes into again. An array that
-    nobody else refers to, and that is no view, is taken as it is: no pass over memory. Pass the
+    nobody else refers to, or a view of one, is taken as it is: no pass over memory. Pass the
     call itself, ``owned(function(x))``, for a name of the caller's would count too.
     """
     alone = _references(object())
-    if not is_array(x) or (sys.getrefcount(x) <= alone and getattr(x, "base", None) is None):
+    if not is_array(x) or (sys.getrefcount(x) <= alone and not _view_of_a_held_array(x)):
         return x
-    xp = namespace(x)
-    return xp.asarray(x, copy=True)
+    return namespace(x).asarray(x, copy=True)
 
 
 def _references(x: object) -> int:
     """How many references there are to an argument that is known to nobody else."""
     return sys.getrefcount(x)
+
+
+def _view_of_a_held_array(x: Array) -> bool:
+    """Whether the memory of `x` belongs to another array that somebody holds besides it."""
+    if getattr(x, "base", None) is None:
+        return False
+    return getattr(x.base, "base", None) is not None or _owners(x) > _owners(np.empty(1)[:])
+
+
+def _owners(view: Array) -> int:
+    """References to what a view looks at."""
+    base = view.base
+    return sys.getrefcount(base)
 
 
 def to_host(x: Array) -> np.ndarray:

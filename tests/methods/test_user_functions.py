@@ -146,3 +146,13 @@ def test_a_callback_cannot_write_into_a_run_of_scipy() -> None:
 def test_masked_arrays_are_refused_by_name() -> None:
     with pytest.raises(ArrayTypeError, match="x0 must be an array without a mask"):
         minimize(Rosenbrock(2), np.ma.array([3.0, 4.0], mask=[False, True]))
+
+
+def test_views_of_what_nobody_holds_are_not_copied() -> None:
+    """SciPy's LinearOperator hands out views of its products."""
+    held = np.arange(4.0)
+    taken = owned((2.0 * held)[1:])
+    assert taken.base is not None
+    for view in (held[1:], held.reshape(2, 2)):
+        copied = owned(view[:1])
+        assert not np.shares_memory(copied, held)

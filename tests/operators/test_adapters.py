@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse.linalg import LinearOperator, aslinearoperator, eigsh
 
+import tralgos
 from tests.namespaces import FetchCounter, Xp
 from tests.operators.support import (
     PROPERTY,
@@ -533,3 +534,40 @@ def test_operators_of_cupy_are_known_by_their_module() -> None:
     LinearOperatorOfCupy.__module__ = "cupyx.scipy.sparse.linalg._interface"
     with pytest.raises(ArrayTypeError, match="CuPy"):
         as_operator(LinearOperatorOfCupy(np.eye(3)), like=np.ones(3))
+
+
+@pytest.mark.parametrize("kind", ["duck", "scipy", "subclass"])
+def test_a_product_that_is_written_into_again(kind: str) -> None:
+    """Products stay what they were, of vectors and of matrices, and so does the solution."""
+    rng = np.random.default_rng(0)
+    H = rng.standard_normal((8, 8))
+    H, g = H + H.T, rng.standard_normal(8)
+    held = np.zeros(8)
+
+    def product(x: np.ndarray) -> np.ndarray:
+        held[:] = H @ x.ravel()
+        return held
+
+    class Duck:
+        shape, dtype = (8, 8), np.dtype(np.float64)
+
+        def matvec(self, x: np.ndarray) -> np.ndarray:
+            return product(x)
+
+    class Sub(LinearOperator):
+        def __init__(self) -> None:
+            super().__init__(np.dtype(np.float64), (8, 8))
+
+        def _matvec(self, x: np.ndarray) -> np.ndarray:
+            return product(x)
+
+    scipys = LinearOperator((8, 8), matvec=product, dtype=np.float64)
+    A = {"duck": Duck, "scipy": lambda: scipys, "subclass": Sub}[kind]()
+    op = as_operator(A)
+    first = op.matvec(g)
+    op.matvec(2.0 * g)
+    np.testing.assert_array_equal(first, H @ g)
+    np.testing.assert_allclose(op.matmat(np.eye(8)), H, rtol=1e-14)
+    found, want = (tralgos.solve_trs(B, g, 1.0) for B in (A, H))
+    assert found.status is want.status
+    np.testing.assert_allclose(found.step, want.step, rtol=1e-7, atol=1e-9)

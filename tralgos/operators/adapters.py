@@ -18,6 +18,7 @@ from tralgos.arrays import (
     is_cupy,
     is_numpy,
     namespace,
+    owned,
     real_matrix,
     real_vector,
     to_float,
@@ -302,18 +303,33 @@ class WrappedOperator(Operator):
             )
 
     def _matvec(self, x: Array) -> Array:
+        # A product that is written into again belongs to the wrapped object.
         matvec = getattr(self.wrapped, "matvec", None)
-        return self.wrapped @ x if matvec is None else matvec(x)
+        return owned(self.wrapped @ x if matvec is None else matvec(x))
 
     def _matmat(self, X: Array) -> Array:
         # `@` alone does not promise to know matrices.
         matmat = getattr(self.wrapped, "matmat", None)
-        return super()._matmat(X) if matmat is None else matmat(X)
+        if matmat is None or _only_columns(self.wrapped):
+            return super()._matmat(X)
+        return owned(matmat(X))
 
     def _rmatvec(self, x: Array) -> Array:
         if self.symmetric is True or not hasattr(self.wrapped, "rmatvec"):
             return super()._rmatvec(x)
-        return self.wrapped.rmatvec(x)
+        return owned(self.wrapped.rmatvec(x))
+
+
+def _only_columns(A: Any) -> bool:
+    """Whether a SciPy LinearOperator multiplies a matrix column by column.
+
+    It collects the columns before it copies them, so that a product that is written into
+    again would fill them all.
+    """
+    if not isinstance(A, LinearOperator):
+        return False
+    custom = getattr(A, "_CustomLinearOperator__matmat_impl", A) is None
+    return custom or type(A)._matmat is LinearOperator._matmat
 
 
 def largest(x: Array) -> float:
