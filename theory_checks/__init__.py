@@ -7,12 +7,28 @@ exports, and ``tralgos`` does not know of it.
 
 from __future__ import annotations
 
-from theory_checks.claim import Claim, Condition, Dropped, Figure, Form, Level, Verdict
-from theory_checks.engine import Budget, Hunt, Violation, hunt
-from theory_checks.ledger import Entry, examine, ledger_document
+from theory_checks.claim import (
+    Answer,
+    Claim,
+    Condition,
+    Dropped,
+    Figure,
+    Form,
+    Level,
+    Sabotage,
+    Screen,
+    Verdict,
+    fact,
+    in_roundings,
+)
+from theory_checks.document import ledger_document
+from theory_checks.engine import Budget, hunt
+from theory_checks.evidence import Hunt, Violation
+from theory_checks.ledger import Entry, examine
 from theory_checks.registry import all_claims
 
 __all__ = [
+    "Answer",
     "Budget",
     "Claim",
     "Condition",
@@ -22,10 +38,14 @@ __all__ = [
     "Form",
     "Hunt",
     "Level",
+    "Sabotage",
+    "Screen",
     "Verdict",
     "Violation",
     "all_claims",
     "examine",
+    "fact",
     "hunt",
+    "in_roundings",
     "ledger_document",
 ]

@@ -7,19 +7,22 @@ meets on the way (an instance, its margins) can be written to JSON and replayed.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
 
 import numpy as np
 from hypothesis.strategies import SearchStrategy
 
+from theory_checks.figure import Figure
+from theory_checks.margins import ALLOWANCE, DECIDED, EPS, Margins, fact, in_roundings
+from theory_checks.verdict import Answer, Level, Verdict
+
 __all__ = [
     "ALLOWANCE",
     "DECIDED",
     "EPS",
+    "Answer",
     "Claim",
     "Condition",
     "Dropped",
@@ -28,6 +31,8 @@ __all__ = [
     "Instance",
     "Level",
     "Margins",
+    "Sabotage",
+    "Screen",
     "Verdict",
     "fact",
     "in_roundings",
@@ -35,42 +40,6 @@ __all__ = [
 
 #: A JSON-serialisable record of one instance: numbers, strings, lists of them.
 Instance = dict[str, Any]
-
-#: Signed margins by name, in units of rounding; a negative one is a violation.
-Margins = Mapping[str, float]
-
-#: The rounding unit that margins are counted in.
-EPS = float(np.finfo(np.float64).eps)
-
-#: Roundings that a margin grants a quantity computed in float64.
-ALLOWANCE = 64.0
-
-#: The margin of a yes-or-no fact: far beyond any rounding.
-DECIDED = 1.0 / EPS
-
-
-class Verdict(Enum):
-    """What the evidence says of a claim; the value is the sentence a reader should see."""
-
-    HOLDS = "no violation was found of the statement as printed"
-    NEEDS = "false as printed; holds in the amended form"
-    REFUTED = "false as printed, and no small repair is known"
-    MEASURED = "a rate or an experiment: figures with their intervals"
-    BROKEN = "the amended form, or a recorded figure, is violated"
-    TOOTHLESS = "dropping a hypothesis did not do what is recorded: the check proves nothing"
-
-    @property
-    def word(self) -> str:
-        """The name in lower case, as the ledger and the JSON files have it."""
-        return self.name.lower()
-
-
-class Level(Enum):
-    """How long to hunt: the value is the factor on every claim's own effort."""
-
-    QUICK = 1
-    STANDARD = 8
-    FULL = 80
 
 
 @dataclass(frozen=True)
@@ -83,7 +52,8 @@ class Dropped:
         Each violates this hypothesis and satisfies all the others.
     fails : bool
         True where the conclusion is violated on every one of them; False where
-        the hypothesis is not needed on them (it is then not violated on any).
+        the hypothesis is not needed: then it is violated on none of them, and
+        the engine hunts for more that break this hypothesis alone.
     note : str
         A sentence for the documentation.
     """
@@ -106,14 +76,54 @@ class Condition:
     holds : callable
         Whether an instance satisfies it.
     dropped : Dropped or None
-        The evidence that it is needed. None for what makes the statement
-        meaningful rather than true (a dimension, a symmetric matrix).
+        The evidence of what happens without it.
+    kept : str
+        Where it is not dropped, the reason: without it the statement has no
+        meaning, or it limits what is tried and not what is claimed.
     """
 
     name: str
     text: str
     holds: Callable[[Instance], bool]
     dropped: Dropped | None = None
+    kept: str = ""
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Instances by the thousand, judged in bulk; the suspicious ones go to the margins.
+
+    Attributes
+    ----------
+    draw : callable
+        ``draw(rng, size)`` returns NumPy arrays by name, each with `size` rows.
+    slack : callable
+        ``slack(xp, arrays)`` returns the `size` relative slacks in float64: small
+        where the bound is tight, negative where a violation is suspected. `xp` is
+        the namespace of the arrays: NumPy's, or CuPy's on a device.
+    instance : callable
+        ``instance(arrays, row)`` returns one row as an instance of plain numbers.
+    """
+
+    draw: Callable[[np.random.Generator, int], Mapping[str, np.ndarray]]
+    slack: Callable[[Any, Mapping[str, Any]], Any]
+    instance: Callable[[Mapping[str, np.ndarray], int], Instance]
+
+
+@dataclass(frozen=True)
+class Sabotage:
+    """An algorithm broken on purpose: a hunt that does not notice proves nothing.
+
+    Attributes
+    ----------
+    name : str
+        What was broken, in a few words.
+    margins : callable
+        The form's margins with the broken algorithm in the place of the true one.
+    """
+
+    name: str
+    margins: Callable[[Instance], Margins]
 
 
 def _no_edges() -> Iterable[Instance]:
@@ -134,20 +144,25 @@ class Form:
         Returns the Hypothesis strategy for instances. Called anew for each hunt,
         so that nothing is built at import.
     margins : callable
-        From an instance to its margins.
+        From an instance to its margins, in exact or extended arithmetic. They are
+        evaluated again at 100 digits before a violation counts.
     edges : callable
         Instances by construction, tried before all others.
-    batch : callable or None
-        ``batch(rng, size)`` screens `size` random instances in NumPy and returns
-        the suspicious ones, worst first; the engine decides on them by `margins`.
+    screen : Screen or None
+        A sampler for throughput.
     reduce : callable or None
         Simpler neighbours of an instance that the generic shrinker cannot know
         of (a dimension less).
-    ratio : callable or None
-        How close the bound comes: the smaller side over the larger one, 1 where
-        the bound is attained; None where an instance says nothing about it.
+    bound : callable or None
+        Where the statement is a bound: the pair (computed, theoretical) of an
+        instance, or None where the instance says nothing about it. The bound is
+        attained where the two are equal.
+    confirm : callable or None
+        The margins in extended arithmetic, where `margins` itself is in float64.
+    sabotage : tuple of Sabotage
+        Broken algorithms that the hunt has to notice.
     effort : int
-        Random instances at the quick level; other levels multiply it.
+        Random instances of one round.
     """
 
     statement: str
@@ -156,10 +171,14 @@ class Form:
     strategy: Callable[[], SearchStrategy[Instance]]
     margins: Callable[[Instance], Margins]
     edges: Callable[[], Iterable[Instance]] = _no_edges
-    batch: Callable[[np.random.Generator, int], Iterable[Instance]] | None = None
+    screen: Screen | None = None
     reduce: Callable[[Instance], Iterable[Instance]] | None = None
-    ratio: Callable[[Instance], float | None] | None = None
+    bound: Callable[[Instance], tuple[float, float] | None] | None = None
+    confirm: Callable[[Instance], Margins] | None = None
+    sabotage: tuple[Sabotage, ...] = ()
     effort: int = 60
+    ratio: Callable[[Instance], float | None] | None = None
+    batch: Callable[[np.random.Generator, int], Iterable[Instance]] | None = None
 
     def broken_hypotheses(self, instance: Instance) -> tuple[str, ...]:
         """Names of the hypotheses that `instance` does not satisfy."""
@@ -168,37 +187,6 @@ class Form:
     def admits(self, instance: Instance) -> bool:
         """Whether `instance` satisfies every hypothesis."""
         return all(h.holds(instance) for h in self.hypotheses)
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A measured figure with its interval, beside the paper's where it gives one.
-
-    Attributes
-    ----------
-    name : str
-        What is measured, with its unit.
-    value, low, high : float
-        The figure and its 95% confidence interval (equal to it when exact).
-    expected : tuple of two floats, or None
-        The recorded range; a value outside it changes the verdict.
-    paper : str
-        What the paper says, in its words or numbers; empty where it is silent.
-    """
-
-    name: str
-    value: float
-    low: float
-    high: float
-    expected: tuple[float, float] | None = None
-    paper: str = ""
-
-    @property
-    def as_recorded(self) -> bool:
-        """Whether the value lies in the recorded range."""
-        if self.expected is None:
-            return True
-        return self.expected[0] <= self.value <= self.expected[1]
 
 
 @dataclass(frozen=True)
@@ -222,7 +210,11 @@ class Claim:
     notes : str
         What was found, in a few sentences.
     proof : str
-        Why the amended form is true, or where the proof stands.
+        Why the true form is true, or the page where the proof stands.
+    ours : str
+        What of it goes beyond the paper, in a sentence; empty where nothing does.
+    untestable : str
+        Why no computation can decide it; such a claim is not hunted.
     """
 
     id: str
@@ -235,6 +227,8 @@ class Claim:
     measure: Callable[[Level, int], tuple[Figure, ...]] | None = None
     notes: str = field(default="", repr=False)
     proof: str = field(default="", repr=False)
+    ours: str = field(default="", repr=False)
+    untestable: str = field(default="", repr=False)
 
     def forms(self) -> dict[str, Form]:
         """The forms by name, ``printed`` first."""
@@ -243,36 +237,7 @@ class Claim:
             forms["amended"] = self.amended
         return forms
 
-
-def in_roundings(slack: Any, scale: Any, allowance: float = ALLOWANCE) -> float:
-    """Turn a slack into a margin in units of rounding.
-
-    Parameters
-    ----------
-    slack : number
-        The larger side less the smaller one; negative where violated. May be an
-        mpmath number or a Fraction.
-    scale : number
-        The size of the terms that were rounded.
-    allowance : float
-        Roundings granted. 0 where the slack is exact.
-
-    Returns
-    -------
-    float
-        ``slack / (EPS scale) + allowance``; -inf when either is not a number,
-        since an undefined conclusion is no conclusion.
-    """
-    size, value = float(scale), float(slack)
-    if math.isnan(size) or math.isnan(value) or size < 0.0:
-        return -math.inf
-    if size == 0.0:
-        return allowance if value == 0.0 else math.copysign(math.inf, value)
-    if math.isinf(size):
-        return -math.inf if math.isinf(value) else allowance
-    return value / size / EPS + allowance
-
-
-def fact(is_true: bool) -> float:
-    """Return the margin of a yes-or-no fact: far beyond rounding either way."""
-    return DECIDED if is_true else -DECIDED
+    @property
+    def proven(self) -> Form:
+        """The form that is true: the amended one, where there is one."""
+        return self.printed if self.amended is None else self.amended

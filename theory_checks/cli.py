@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from theory_checks.claim import Claim, Level
-from theory_checks.engine import Budget, Hunt, hunt, merged
 from theory_checks.experiments import (
     EXPERIMENTS,
     UnknownExperimentError,
@@ -19,17 +17,33 @@ from theory_checks.experiments import (
 )
 from theory_checks.experiments.outcome import document
 from theory_checks.experiments.outcome import write as write_outcome
-from theory_checks.ledger import Entry, examine, ledger_document
-from theory_checks.registry import UnknownClaimError, all_claims, chosen
-from theory_checks.replay import Record, ReplayError, kept, read, replay, write
+from theory_checks.journal import JournalError
+from theory_checks.registry import (
+    ClaimSourceError,
+    UnknownClaimError,
+    all_claims,
+    chosen,
+    of_module,
+)
+from theory_checks.replay import ReplayError, read, replay
 from theory_checks.report import Reporter
+from theory_checks.runner import BackendError
+from theory_checks.verification import default_jobs, hunt_one, verify
 
 __all__ = ["main"]
 
 _OK, _CHANGED, _USAGE, _INTERRUPTED = 0, 1, 2, 130
 
-#: One round of `hunt`; rounds with new seeds follow until the budget is spent.
-_ROUND = Budget(examples=400, batch=40_000, seconds=60.0)
+#: What is answered with one line and the exit code of a usage error.
+_REFUSALS = (
+    BackendError,
+    ClaimSourceError,
+    JournalError,
+    OSError,
+    ReplayError,
+    UnknownClaimError,
+    UnknownExperimentError,
+)
 
 
 def _seed(text: str) -> int:
@@ -46,6 +60,69 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _jobs(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("the number of processes is a positive integer")
+    return value
+
+
+def _sources() -> argparse.ArgumentParser:
+    """The option that every command has which knows claims."""
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument(
+        "--module",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="take claims from this module's function `claims` as well; may be repeated",
+    )
+    return options
+
+
+def _evidence() -> argparse.ArgumentParser:
+    """The options of the commands that gather evidence."""
+    options = argparse.ArgumentParser(add_help=False, parents=[_sources()])
+    options.add_argument("--seed", type=_seed, default=0)
+    options.add_argument(
+        "--backend",
+        choices=("numpy", "cupy"),
+        default="numpy",
+        help="where instances are screened in bulk (default: %(default)s)",
+    )
+    options.add_argument(
+        "--journal",
+        type=Path,
+        metavar="FILE",
+        help="keep each finished piece of work in FILE, and go on from what is there",
+    )
+    return options
+
+
+def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verifying = commands.add_parser(
+        "verify", parents=[_evidence()], help="gather evidence and compare the verdicts"
+    )
+    verifying.add_argument(
+        "ids", metavar="ID", nargs="*", help="all claims (with --module: its claims) unless given"
+    )
+    verifying.add_argument("--level", choices=[v.name.lower() for v in Level], default="quick")
+    verifying.add_argument(
+        "--jobs",
+        type=_jobs,
+        default=default_jobs(),
+        metavar="N",
+        help="processes (default: one for each core)",
+    )
+    verifying.add_argument("--json", type=Path, metavar="FILE", help="write the ledger to FILE")
+    verifying.add_argument(
+        "--report",
+        type=Path,
+        metavar="DIR",
+        help="write a page to read, the ledger, and its instances as files to replay",
+    )
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="theory-checks",
@@ -53,20 +130,28 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit codes: 0 every verdict is the recorded one; 1 one changed; 2 usage error.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("list", help="list the claims with their recorded verdicts")
-    show = commands.add_parser("show", help="show one claim in full")
+    commands.add_parser(
+        "list", parents=[_sources()], help="list the claims with their recorded verdicts"
+    )
+    show = commands.add_parser("show", parents=[_sources()], help="show one claim in full")
     show.add_argument("id", metavar="ID")
-    verify = commands.add_parser("verify", help="gather evidence and compare the verdicts")
-    verify.add_argument("ids", metavar="ID", nargs="*", help="all claims unless given")
-    verify.add_argument("--level", choices=[v.name.lower() for v in Level], default="quick")
-    verify.add_argument("--seed", type=_seed, default=0)
-    verify.add_argument("--json", type=Path, metavar="FILE", help="write the ledger to FILE")
-    hunting = commands.add_parser("hunt", help="hunt for a violation of one claim")
+    _add_verify(commands)
+    hunting = commands.add_parser(
+        "hunt", parents=[_evidence()], help="hunt for a violation of one claim"
+    )
     hunting.add_argument("id", metavar="ID")
     hunting.add_argument("--budget", type=_seconds, required=True, metavar="SECONDS")
     hunting.add_argument("--form", choices=("printed", "amended"), help="both unless given")
-    hunting.add_argument("--seed", type=_seed, default=0)
     hunting.add_argument("--save", type=Path, metavar="FILE", help="keep the counterexample")
+    _add_experiments(commands)
+    replaying = commands.add_parser(
+        "replay", parents=[_sources()], help="evaluate an instance file anew"
+    )
+    replaying.add_argument("file", type=Path, metavar="FILE")
+    return parser
+
+
+def _add_experiments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     drawing = commands.add_parser("draw", help="run an experiment and draw its figure")
     drawing.add_argument("id", metavar="ID")
     drawing.add_argument("--out", type=Path, default=Path("out"), metavar="DIR")
@@ -92,9 +177,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where finished parts are kept, so that a broken run resumes (default: OUT/cache)",
     )
-    replaying = commands.add_parser("replay", help="evaluate a counterexample file anew")
-    replaying.add_argument("file", type=Path, metavar="FILE")
-    return parser
 
 
 def _list(_: argparse.Namespace, claims: dict[str, Claim], reporter: Reporter) -> int:
@@ -108,56 +190,9 @@ def _show(options: argparse.Namespace, claims: dict[str, Claim], reporter: Repor
 
 
 def _verify(options: argparse.Namespace, claims: dict[str, Claim], reporter: Reporter) -> int:
-    selected = chosen(options.ids, claims)
-    level = Level[options.level.upper()]
-    records = list(kept())
-    start = time.monotonic()
-    entries: list[Entry] = []
-    with reporter.progress(len(selected)) as progress:
-        for claim in selected.values():
-            progress.at(claim.id)
-            entries.append(examine(claim, level, options.seed, records))
-            progress.done()
-    reporter.ledger(entries)
-    reporter.summary(entries, time.monotonic() - start)
-    if options.json is not None:
-        document = ledger_document(entries, level, options.seed)
-        text = json.dumps(document, indent=1, allow_nan=False)
-        options.json.write_text(text + "\n", encoding="utf-8")
-    return _CHANGED if any(entry.changed for entry in entries) else _OK
-
-
-def _hunt_form(claim: Claim, name: str, seconds: float, seed: int) -> Hunt:
-    form = claim.forms()[name]
-    deadline = time.monotonic() + seconds
-    total: Hunt | None = None
-    while total is None or (total.violation is None and time.monotonic() < deadline):
-        left = max(0.1, deadline - time.monotonic())
-        limit = Budget(_ROUND.examples, _ROUND.batch, min(left, _ROUND.seconds))
-        found = hunt(form, limit, seed)
-        total = found if total is None else merged(total, found)
-        seed += 1
-    return total
-
-
-def _hunt(options: argparse.Namespace, claims: dict[str, Claim], reporter: Reporter) -> int:
-    claim = chosen([options.id], claims)[options.id]
-    names = list(claim.forms()) if options.form is None else [options.form]
-    if options.form is not None and options.form not in claim.forms():
-        raise UnknownClaimError(f"{claim.id} has no form {options.form!r}")
-    changed = False
-    for name in names:
-        result = _hunt_form(claim, name, options.budget / len(names), options.seed)
-        reporter.hunted(claim.id, name, result)
-        if result.violation is None:
-            continue
-        if options.save is not None:
-            margins = {k: float(v) for k, v in result.violation.margins.items()}
-            write(Record(claim.id, name, result.violation.instance, margins), options.save)
-        # A printed form that is recorded as false may be violated; nothing else may.
-        recorded_false = claim.verdict.name in ("NEEDS", "REFUTED")
-        changed = changed or name == "amended" or not recorded_false
-    return _CHANGED if changed else _OK
+    if options.module and not options.ids:
+        options.ids = [claim.id for name in options.module for claim in of_module(name)]
+    return verify(options, claims, reporter)
 
 
 def _draw(options: argparse.Namespace, _: dict[str, Claim], reporter: Reporter) -> int:
@@ -203,7 +238,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, dict[str, Claim], Reporter], 
     "list": _list,
     "show": _show,
     "verify": _verify,
-    "hunt": _hunt,
+    "hunt": hunt_one,
     "draw": _draw,
     "reproduce": _reproduce,
     "replay": _replay,
@@ -218,7 +253,7 @@ def main(arguments: Sequence[str] | None = None, *, claims: dict[str, Claim] | N
     arguments : sequence of str or None
         ``sys.argv[1:]`` unless given.
     claims : dict or None
-        The claims to work with; all registered ones unless given.
+        The claims to work with, in this process alone; all registered ones unless given.
 
     Returns
     -------
@@ -228,12 +263,14 @@ def main(arguments: Sequence[str] | None = None, *, claims: dict[str, Claim] | N
     """
     try:
         options = _parser().parse_args(arguments)
+        if claims is not None:
+            options.jobs = 1
     except SystemExit as exit_request:
         return int(exit_request.code or 0)
     try:
-        known = all_claims() if claims is None else claims
+        known = all_claims(getattr(options, "module", ())) if claims is None else claims
         return _COMMANDS[options.command](options, known, Reporter())
-    except (UnknownClaimError, UnknownExperimentError, ReplayError, OSError) as error:
+    except _REFUSALS as error:
         print(f"theory-checks: {error}", file=sys.stderr)
         return _USAGE
     except KeyboardInterrupt:

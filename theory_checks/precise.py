@@ -1,8 +1,13 @@
-"""Arithmetic at fifty digits, apart from mpmath's global precision."""
+"""Arithmetic at fifty digits, apart from mpmath's global precision.
+
+A violation is evaluated again at a hundred digits: nothing here, and nothing that
+works with it, may keep a number from one precision for the other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -12,6 +17,7 @@ import mpmath
 __all__ = [
     "Real",
     "as_fraction",
+    "digits",
     "dot",
     "exact",
     "norm",
@@ -27,10 +33,22 @@ Real = Any
 
 @cache
 def precise() -> Any:
-    """Return the context of fifty digits that the oracles work in."""
+    """Return the context that the oracles work in: fifty digits, unless :func:`digits` rules."""
     context = mpmath.MPContext()
     context.dps = 50
     return context
+
+
+@contextmanager
+def digits(count: int) -> Iterator[None]:
+    """Let :func:`precise` work with `count` digits for a while."""
+    context = precise()
+    former = context.dps
+    context.dps = count
+    try:
+        yield
+    finally:
+        context.dps = former
 
 
 def real(value: float | Fraction) -> Real:

@@ -1,14 +1,14 @@
-"""A counterexample in one small JSON file.
+"""An instance in one small JSON file, sealed, and its evaluation anew.
 
-Floats are written with Python's shortest exact representation, so that reading
-a file gives back the bits that were written. JSON has no infinities: a margin
-that is not finite is written as the string ``"inf"``, ``"-inf"`` or ``"nan"``.
+A file holds a claim's id, the form, the instance and its margins, and a digest
+of all that: a file that was changed by hand is refused, since it would pass for
+something that was found.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -16,22 +16,26 @@ from pathlib import Path
 from typing import Any
 
 from theory_checks.claim import Claim, Instance
-from theory_checks.engine import worst_margin
+from theory_checks.codec import decode_float, to_plain
+from theory_checks.margins import worst_margin
 
 __all__ = [
+    "KINDS",
     "SCHEMA",
     "Record",
     "ReplayError",
     "Replayed",
-    "decode_float",
-    "encode_float",
     "kept",
     "read",
     "replay",
+    "seal",
     "write",
 ]
 
-SCHEMA = "theory-checks/counterexample/1"
+SCHEMA = "theory-checks/instance/2"
+
+#: What an instance on file may be of its claim.
+KINDS = ("counterexample", "worst", "tightest")
 
 
 class ReplayError(ValueError):
@@ -40,13 +44,18 @@ class ReplayError(ValueError):
 
 @dataclass(frozen=True)
 class Record:
-    """A counterexample on file: the claim's id, the form, the instance, its margins."""
+    """An instance on file: the claim's id, the form, the instance, its margins.
+
+    `kind` is one of :data:`KINDS`; `file` the name of the file that it was read from.
+    """
 
     claim: str
     form: str
     instance: Instance
     margins: dict[str, float]
     note: str = ""
+    kind: str = "counterexample"
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,65 +72,81 @@ class Replayed:
         Whether the instance is admitted and its worst margin negative.
     as_recorded : bool
         Whether the file says the same of it.
+    sides : tuple of two floats, or None
+        The two sides of the bound, where the form has one.
     """
 
     margins: dict[str, float]
     broken: tuple[str, ...]
     violated: bool
     as_recorded: bool
+    sides: tuple[float, float] | None
 
 
-def encode_float(value: float) -> float | str:
-    """Make a float fit for JSON."""
-    return value if math.isfinite(value) else str(value)
-
-
-def decode_float(value: Any) -> float:
-    """Undo :func:`encode_float`; the three words are the only strings accepted."""
-    if isinstance(value, str) and value not in ("inf", "-inf", "nan"):
-        raise ReplayError(f"not a number: {value!r}")
-    return float(value)
+def seal(document: Mapping[str, Any]) -> str:
+    """Return the digest of a document: SHA-256 of its JSON with sorted keys and no spaces."""
+    content = {key: value for key, value in document.items() if key != "sha256"}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def write(record: Record, path: Path) -> None:
-    """Write a counterexample to `path`."""
+    """Write an instance to `path`."""
     document = {
         "schema": SCHEMA,
         "claim": record.claim,
         "form": record.form,
-        "instance": record.instance,
-        "margins": {k: encode_float(v) for k, v in record.margins.items()},
+        "kind": record.kind,
+        "instance": to_plain(record.instance),
+        "margins": to_plain(record.margins),
         "note": record.note,
     }
+    document["sha256"] = seal(document)
     path.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _parsed(text: str, name: str) -> Record:
     try:
         document = json.loads(text)
-        if document["schema"] != SCHEMA:
-            raise ReplayError(f"{name}: schema {document['schema']!r} is not {SCHEMA!r}")
-        margins = {str(k): decode_float(v) for k, v in document["margins"].items()}
-        instance = dict(document["instance"])
-        note = str(document.get("note", ""))
-        return Record(str(document["claim"]), str(document["form"]), instance, margins, note)
-    except ReplayError:
-        raise
+        schema = document["schema"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ReplayError(f"{name}: not an instance file ({error!r})") from error
+    if schema != SCHEMA:
+        raise ReplayError(f"{name}: schema {schema!r} is not {SCHEMA!r}")
+    if document.get("sha256") != seal(document):
+        raise ReplayError(f"{name}: changed since it was written: the digest does not fit")
+    try:
+        record = Record(
+            str(document["claim"]),
+            str(document["form"]),
+            dict(document["instance"]),
+            {str(k): decode_float(v) for k, v in document["margins"].items()},
+            str(document["note"]),
+            str(document["kind"]),
+            name,
+        )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ReplayError(f"{name}: not a counterexample file ({error!r})") from error
+        raise ReplayError(f"{name}: not an instance file ({error!r})") from error
+    if record.kind not in KINDS:
+        raise ReplayError(f"{name}: kind {record.kind!r} is none of {', '.join(KINDS)}")
+    return record
 
 
 def read(path: Path) -> Record:
-    """Read a counterexample.
+    """Read an instance.
 
     Raises
     ------
     ReplayError
-        When the file is not one.
+        When the file is not one, is of another schema, or was changed.
     OSError
         When it cannot be read.
     """
-    return _parsed(path.read_text(encoding="utf-8"), path.name)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ReplayError(f"{path.name}: not an instance file ({error!r})") from error
+    return _parsed(text, path.name)
 
 
 def kept() -> Iterator[Record]:
@@ -133,7 +158,7 @@ def kept() -> Iterator[Record]:
 
 
 def replay(record: Record, claims: Mapping[str, Claim]) -> Replayed:
-    """Evaluate a counterexample anew.
+    """Evaluate an instance anew.
 
     Raises
     ------
@@ -148,9 +173,10 @@ def replay(record: Record, claims: Mapping[str, Claim]) -> Replayed:
     form = forms[record.form]
     try:
         broken = form.broken_hypotheses(record.instance)
-        margins = dict(form.margins(record.instance))
-    except (KeyError, TypeError, IndexError) as error:
+        margins = {k: float(v) for k, v in form.margins(record.instance).items()}
+        sides = None if form.bound is None or broken else form.bound(record.instance)
+    except (KeyError, TypeError, IndexError, ValueError, ArithmeticError) as error:
         raise ReplayError(f"the instance does not fit {record.claim}: {error!r}") from error
     violated = not broken and worst_margin(margins)[1] < 0.0
     recorded = worst_margin(record.margins)[1] < 0.0
-    return Replayed(margins, broken, violated, violated == recorded)
+    return Replayed(margins, broken, violated, violated == recorded, sides)

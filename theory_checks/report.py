@@ -13,10 +13,11 @@ from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from theory_checks.claim import Claim, Form, Verdict
-from theory_checks.engine import Hunt, worst_margin
+from theory_checks.claim import Claim, Figure, Form, Verdict
+from theory_checks.evidence import FormEvidence, Hunt
 from theory_checks.experiments.outcome import Experiment, Outcome, Sentence
-from theory_checks.ledger import Entry, FormEvidence
+from theory_checks.ledger import Entry
+from theory_checks.margins import worst_margin
 from theory_checks.replay import Record, Replayed
 
 __all__ = ["Progressing", "Reporter"]
@@ -26,6 +27,7 @@ _STYLE = {
     Verdict.NEEDS: "yellow",
     Verdict.REFUTED: "red",
     Verdict.MEASURED: "cyan",
+    Verdict.NOT_TESTABLE: "dim",
     Verdict.BROKEN: "bold red",
     Verdict.TOOTHLESS: "bold magenta",
 }
@@ -33,11 +35,15 @@ _STYLE = {
 _ANSWER = {"yes": "green", "no": "red", "can't tell": "yellow"}
 
 #: Columns of a table that goes into a file: wide enough for every id.
-_FILE_WIDTH = 120
+_FILE_WIDTH = 150
 
 
 def _shown(margin: float) -> str:
     return f"{margin:.3g}"
+
+
+def _share(came_true: list[bool]) -> str:
+    return f"{sum(came_true)}/{len(came_true)}" if came_true else "-"
 
 
 class Progressing:
@@ -52,10 +58,10 @@ class Progressing:
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, total=total)
 
-    def at(self, name: str) -> None:
-        """Say what is being worked on now."""
+    def at(self, name: str, done: int | None = None) -> None:
+        """Say what is being worked on now, and how many are finished if that is known."""
         if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, description=name)
+            self._progress.update(self._task, description=name, completed=done)
 
     def done(self) -> None:
         """Count one more as finished."""
@@ -186,51 +192,83 @@ class Reporter:
                 self.line(f"    without it {what}. {condition.dropped.note}".rstrip())
 
     def ledger(self, entries: Iterable[Entry]) -> None:
-        """Show verdicts in a table, then the counterexamples and the figures."""
+        """Show verdicts in a table by paper, then the counterexamples and the figures."""
         entries = list(entries)
         table = Table(box=None, pad_edge=False)
         table.add_column("claim", no_wrap=True)
         table.add_column("verdict", no_wrap=True)
-        table.add_column("recorded", no_wrap=True)
-        for heading in ("instances", "worst margin", "tightest", "dropped"):
+        for heading in ("margin", "tightest", "instances", "dropped", "broken", "s"):
             table.add_column(heading, justify="right", no_wrap=True)
-        for entry in entries:
-            table.add_row(*self._row(entry))
+        for paper in dict.fromkeys(entry.claim.paper for entry in entries):
+            table.add_row(f"[bold]{escape(paper)}[/]")
+            for entry in entries:
+                if entry.claim.paper == paper:
+                    table.add_row(*self._row(entry))
         self._console.print(table)
+        self.line(
+            "\nmargin: the worst, in roundings, of the true form; tightest: of the bound's sides, "
+            "the smaller over the larger;\ndropped: hypotheses that did what is recorded; "
+            "broken: broken algorithms noticed; s: seconds of one core; *: goes beyond the paper"
+        )
         for entry in entries:
             self._details(entry)
 
     def _row(self, entry: Entry) -> tuple[str, ...]:
-        proven = entry.amended or entry.printed
-        forms = [f for f in (entry.printed, entry.amended) if f is not None]
+        name = f"  {entry.claim.id}{'*' if entry.claim.ours else ''}"
+        verdict = self._verdict(entry.verdict)
+        if entry.changed:
+            verdict += f" [bold red](recorded: {entry.claim.verdict.word})[/]"
+        proven = entry.proven
+        if proven is None:
+            return name, verdict
         worst, tightest = proven.hunt.worst, proven.hunt.tightest
-        outcomes = [o for form in forms for o in form.dropped]
-        good = sum(o.as_recorded for o in outcomes)
+        forms = entry.forms.values()
         return (
-            entry.claim.id,
-            self._verdict(entry.verdict),
-            "[bold red]changed[/]" if entry.changed else "same",
-            str(sum(f.hunt.instances + f.hunt.screened for f in forms)),
+            name,
+            verdict,
             "-" if worst is None else _shown(worst.margin),
-            "-" if tightest is None else f"{tightest:.4f}",
-            f"{good}/{len(outcomes)}" if outcomes else "-",
+            "-" if tightest is None else f"{tightest.ratio:.4f}",
+            f"{sum(f.hunt.instances + f.hunt.screened for f in forms):,}",
+            _share([o.as_recorded for form in forms for o in form.dropped]),
+            _share([o.noticed for form in forms for o in form.sabotage]),
+            f"{entry.seconds:.1f}",
         )
 
     def _details(self, entry: Entry) -> None:
-        for name, form in (("printed", entry.printed), ("amended", entry.amended)):
-            if form is not None and form.violation is not None:
+        for name, form in entry.forms.items():
+            if form.violation is not None:
                 self.line()
                 self._counterexample(entry.claim.id, name, form)
         if entry.figures:
             self.line(f"\n{entry.claim.id}, measured (95% interval):")
             for figure in entry.figures:
-                span = f"[{figure.low:.4g}, {figure.high:.4g}]"
-                beside = f"; paper: {figure.paper}" if figure.paper else ""
-                flag = "" if figure.as_recorded else "  <- outside the recorded range"
-                self.line(f"  {figure.name}: {figure.value:.4g} {span}{beside}{flag}")
+                self._figure(figure)
         if entry.changed:
             word = f"recorded {entry.claim.verdict.word}, found {entry.verdict.word}"
             self.line(f"\n{entry.claim.id}: {word}: {entry.verdict.value}")
+            for name, form in entry.forms.items():
+                self._toothless(name, form)
+
+    def _figure(self, figure: Figure) -> None:
+        beside = f"; paper: {figure.paper}" if figure.paper else ""
+        if figure.claimed is not None and figure.answer is not None:
+            low, high = figure.claimed
+            beside += f"; claimed [{low:.4g}, {high:.4g}]: {figure.answer.value}"
+        flag = "" if figure.as_recorded else "  <- outside the recorded range"
+        span = f"[{figure.low:.4g}, {figure.high:.4g}]"
+        self.line(f"  {figure.name}: {figure.value:.4g} {span}{beside}{flag}")
+
+    def _toothless(self, name: str, form: FormEvidence) -> None:
+        if form.lost:
+            self.line(f"  {name}: {form.lost} kept counterexamples no longer violate it")
+        for outcome in form.dropped:
+            if not outcome.as_recorded:
+                found = "fails" if outcome.needed else "does not fail"
+                self.line(f"  {name}: without {outcome.hypothesis!r} it {found}, as not recorded")
+                self.line(f"    {outcome.counterexample} (margin {_shown(outcome.margin)})")
+        for broken in form.sabotage:
+            if not broken.noticed:
+                self.line(f"  {name}: a broken algorithm was not noticed: {broken.name}")
 
     def _counterexample(self, name: str, form_name: str, form: FormEvidence) -> None:
         violation = form.violation
@@ -250,7 +288,8 @@ class Reporter:
         if result.worst is not None:
             self.line(f"  worst margin {_shown(result.worst.margin)} ({result.worst.name})")
         if result.tightest is not None:
-            self.line(f"  tightest ratio {result.tightest:.6f}")
+            self.line(f"  tightest ratio {result.tightest.ratio:.6f}")
+            self.line(f"    {result.tightest.instance}")
         if result.violation is None:
             self.line("  no violation")
         else:
@@ -259,7 +298,7 @@ class Reporter:
 
     def replayed(self, record: Record, outcome: Replayed) -> None:
         """Show a counterexample beside what it gives now."""
-        self.line(f"{record.claim}, {record.form}")
+        self.line(f"{record.claim}, {record.form} ({record.kind} instance)")
         self.line(f"  {record.instance}")
         for broken in outcome.broken:
             self.line(f"  hypothesis not satisfied: {broken}")
@@ -267,6 +306,8 @@ class Reporter:
             former = record.margins.get(name)
             beside = "" if former is None else f" (recorded {_shown(former)})"
             self.line(f"  {name}: {_shown(margin)}{beside}")
+        if outcome.sides is not None:
+            self.line(f"  bound: computed {outcome.sides[0]:.6g}, theory {outcome.sides[1]:.6g}")
         self.line("  violated" if outcome.violated else "  not violated")
 
     def summary(self, entries: Iterable[Entry], seconds: float) -> None:

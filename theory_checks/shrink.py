@@ -14,37 +14,40 @@ from typing import Any
 
 from theory_checks.claim import Instance
 
-__all__ = ["complexity", "shrink"]
+__all__ = ["Path", "complexity", "leaves", "replaced", "shrink"]
 
-_Path = tuple[str | int, ...]
+#: The keys and indices that lead to a part of a record.
+Path = tuple[str | int, ...]
 
 
-def _leaves(value: Any, path: _Path = ()) -> Iterator[tuple[_Path, float]]:
+def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, float]]:
+    """Yield the numbers in a record, with the way to each."""
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _leaves(item, (*path, key))
+            yield from leaves(item, (*path, key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _leaves(item, (*path, index))
+            yield from leaves(item, (*path, index))
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         yield path, value
 
 
-def _replaced(value: Any, path: _Path, leaf: float) -> Any:
+def replaced(value: Any, path: Path, leaf: Any) -> Any:
+    """Return a copy of a record with one part of it replaced."""
     if not path:
         return leaf
     head, rest = path[0], path[1:]
     if isinstance(value, dict):
-        return {k: _replaced(v, rest, leaf) if k == head else v for k, v in value.items()}
-    return [_replaced(v, rest, leaf) if i == head else v for i, v in enumerate(value)]
+        return {k: replaced(v, rest, leaf) if k == head else v for k, v in value.items()}
+    return [replaced(v, rest, leaf) if i == head else v for i, v in enumerate(value)]
 
 
 def complexity(instance: Instance) -> tuple[int, int, float]:
     """Order instances: by the number of numbers, by their digits, by their sizes."""
-    leaves = [leaf for _, leaf in _leaves(instance)]
-    digits = sum(len(repr(leaf).removesuffix(".0").lstrip("-")) for leaf in leaves)
-    signs = sum(leaf < 0 for leaf in leaves)
-    return len(leaves), digits, sum(abs(leaf) for leaf in leaves) + signs
+    numbers = [leaf for _, leaf in leaves(instance)]
+    digits = sum(len(repr(leaf).removesuffix(".0").lstrip("-")) for leaf in numbers)
+    signs = sum(leaf < 0 for leaf in numbers)
+    return len(numbers), digits, sum(abs(leaf) for leaf in numbers) + signs
 
 
 def _simpler(leaf: float) -> Iterator[float]:
@@ -56,6 +59,8 @@ def _simpler(leaf: float) -> Iterator[float]:
     roundings += [math.floor(leaf * k) / k for k in (1, 2, 4, 8, 16)]
     roundings += [math.ceil(leaf * k) / k for k in (1, 2, 4, 8, 16)]
     roundings += [float(f"{leaf:.{digits}g}") for digits in range(1, 8)]
+    # Large steps before small ones: a thousand unit steps would take a thousand rounds.
+    roundings += [float(math.trunc(leaf * k / 8)) for k in (1, 2, 4, 6, 7)]
     roundings += [leaf - 1.0, leaf + 1.0]
     for candidate in roundings:
         if candidate not in seen and math.isfinite(candidate):
@@ -68,9 +73,9 @@ def _candidates(
 ) -> Iterator[Instance]:
     if reduce is not None:
         yield from reduce(instance)
-    for path, leaf in _leaves(instance):
+    for path, leaf in leaves(instance):
         for simpler in _simpler(leaf):
-            yield _replaced(instance, path, simpler)
+            yield replaced(instance, path, simpler)
 
 
 def shrink(

@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments, toy=None):
-    claims = toys.all_toys() if toy is None else {toy.id: toy}
+    untestable = toys.untestable_claim()
+    claims = {**toys.all_toys(), untestable.id: untestable} if toy is None else {toy.id: toy}
     return main([str(argument) for argument in arguments], claims=claims)
 
 
@@ -35,7 +36,7 @@ def test_show_gives_both_forms(capsys):
 
 def test_verify_succeeds_when_every_verdict_is_the_recorded_one(capsys):
     assert run("verify") == 0
-    assert "all 4 verdicts are the recorded ones" in capsys.readouterr().out
+    assert "all 5 verdicts are the recorded ones" in capsys.readouterr().out
 
 
 def test_verify_reports_a_changed_verdict(capsys):
@@ -63,6 +64,11 @@ def test_verify_writes_the_ledger(tmp_path):
         ["verify", "--level", "eternal"],
         ["verify", "--seed", "-1"],
         ["verify", "--seed", "x"],
+        ["verify", "--jobs", "0"],
+        ["verify", "--jobs", "many"],
+        ["verify", "--backend", "abacus"],
+        ["verify", "--module", "no.such.module"],
+        ["hunt", "toy/untestable", "--budget", "1"],
         ["show", "toy/unknown"],
         ["show"],
         ["hunt", "toy/true"],

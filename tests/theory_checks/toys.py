@@ -11,8 +11,9 @@ from theory_checks.claim import (
     Dropped,
     Figure,
     Form,
-    Instance,
     Level,
+    Sabotage,
+    Screen,
     Verdict,
     in_roundings,
 )
@@ -71,9 +72,32 @@ def toothless_claim():
     return claim("toy/toothless", form(square, idle))
 
 
-def narrow(rng: np.random.Generator, size: int) -> list[Instance]:
-    """What only a batch finds: a violation in a millionth of the range."""
-    return [{"x": 123.456}]
+def narrow_screen():
+    """Only a screen finds this: a violation in a millionth of the range."""
+
+    def draw(rng: np.random.Generator, size: int):
+        return {"x": rng.uniform(-1e3, 1e3, size)}
+
+    def slack(xp, arrays):
+        return xp.abs(arrays["x"] - 123.5) - 1e-3
+
+    return Screen(draw, slack, lambda arrays, row: {"x": float(arrays["x"][row])})
+
+
+def sabotaged_claim(noticed=True):
+    """Squares are not negative; the broken square is, for small numbers or nowhere."""
+    least = 3.0 if noticed else -1.0
+    broken = Sabotage("minus three", lambda i: {"it": in_roundings(i["x"] ** 2 - least, 1.0, 0.0)})
+    return claim("toy/sabotaged", form(square, sabotage=(broken,)))
+
+
+def untestable_claim():
+    return claim(
+        "toy/untestable",
+        form(square),
+        verdict=Verdict.NOT_TESTABLE,
+        untestable="it is about all of them",
+    )
 
 
 def all_toys():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -16,6 +17,8 @@ from theory_checks.claim import (
     Form,
     Instance,
     Margins,
+    Sabotage,
+    Screen,
     Verdict,
     fact,
     in_roundings,
@@ -23,8 +26,10 @@ from theory_checks.claim import (
 from theory_checks.claims.adaptive_norms.common import (
     PAPER,
     Matrix,
+    assorted,
     fewer_gradients,
     is_positive_definite,
+    plane_spectrum,
     rule_of,
     streamed,
     streams,
@@ -39,21 +44,65 @@ _KINDS = ("diagonal", "full", "window")
 _EPSILONS = (1.0, 0.25, 1e-3)
 
 
-def _stream_margin(instance: Instance, wanted: Matrix, sizes: Matrix) -> float:
+#: Makes the norm after all gradients of an instance, one update after the other.
+Stream = Callable[[Instance], Any]
+
+
+def _streamed_norm(instance: Instance) -> Any:
+    """The norm of the rule that an instance describes."""
+    rule = rule_of(instance)
+    return rule.norm(streamed(rule, instance["gradients"]))
+
+
+def _stream_margin(instance: Instance, wanted: Matrix, sizes: Matrix, stream: Stream) -> float:
     """How well the matrix of the stream agrees with `wanted`, entry by entry.
 
     `sizes` are the sums of absolute values. A window is decomposed: its entries are off by
     roundings of the whole.
     """
-    rule = rule_of(instance)
     n = len(wanted)
-    found = rule.norm(streamed(rule, instance["gradients"])).matrix(np.zeros(n)).tolist()
+    found = stream(instance).matrix(np.zeros(n)).tolist()
     whole = trace(sizes) if instance["kind"] == "window" else None
     return min(
         in_roundings(-abs(Fraction(found[i][j]) - wanted[i][j]), whole or sizes[i][j] or 1)
         for i in range(n)
         for j in range(n)
     )
+
+
+def _without_newest(instance: Instance) -> Instance:
+    kept, newest = instance["gradients"][:-1], instance["gradients"][-1]
+    return {**instance, "gradients": [*kept, [0.0] * len(newest)]}
+
+
+def _first_twice(instance: Instance) -> Instance:
+    return {**instance, "gradients": [instance["gradients"][0], *instance["gradients"]]}
+
+
+def _epsilon_each_time(instance: Instance) -> Instance:
+    return {**instance, "epsilon": instance["epsilon"] * len(instance["gradients"])}
+
+
+def _unscaled(instance: Instance) -> Instance:
+    """The factor 1 - beta is forgotten: the gradients are longer by its root."""
+    factor = (1.0 - instance["beta"]) ** -0.5
+    return {**instance, "gradients": [[factor * x for x in g] for g in instance["gradients"]]}
+
+
+def _exchanged(instance: Instance) -> Instance:
+    return {**instance, "beta": 1.0 - instance["beta"]}
+
+
+def _broken(
+    margins: Callable[[Instance, Stream], Margins],
+    altered: Mapping[str, Callable[[Instance], Instance]],
+) -> tuple[Sabotage, ...]:
+    """Updates broken on purpose: what they give is the true update's for other data."""
+
+    def judged(other: Callable[[Instance], Instance]) -> Callable[[Instance], Margins]:
+        return lambda instance: margins(instance, lambda i: _streamed_norm(other(i)))
+
+    return tuple(Sabotage(name, judged(other)) for name, other in altered.items())
 
 
 def _all_kept(dropped: Dropped) -> Condition:
@@ -72,7 +121,7 @@ def _positive_epsilon(dropped: Dropped | None = None) -> Condition:
 # --- equation (2) -------------------------------------------------------------------
 
 
-def _adagrad_margins(instance: Instance) -> Margins:
+def _adagrad_margins(instance: Instance, stream: Stream = _streamed_norm) -> Margins:
     gradients = instance["gradients"]
     weights, epsilon = [Fraction(1)] * len(gradients), Fraction(instance["epsilon"])
     diagonal = instance["kind"] == "diagonal"
@@ -80,7 +129,7 @@ def _adagrad_margins(instance: Instance) -> Margins:
     margins = {"positive definite": fact(is_positive_definite(wanted))}
     if epsilon > 0:
         sizes = weighted_sum(gradients, weights, epsilon, diagonal=diagonal, absolute=True)
-        margins["the stream is GG' + epsilon I"] = _stream_margin(instance, wanted, sizes)
+        margins["the stream is GG' + epsilon I"] = _stream_margin(instance, wanted, sizes, stream)
     return margins
 
 
@@ -94,6 +143,58 @@ def _adagrad_instance(
         "epsilon": epsilon,
         "window": window,
     }
+
+
+#: Gradients of an instance of the screens, of order two.
+_SCREENED = 4
+
+
+def _draw(rng: np.random.Generator, size: int) -> Mapping[str, np.ndarray]:
+    return {
+        "gradients": assorted(rng, (size, _SCREENED, 2), 8.0),
+        "epsilon": rng.choice(_EPSILONS, size),
+        "beta": rng.uniform(1e-3, 1 - 1e-3, size),
+        "kind": rng.integers(0, len(_KINDS), size),
+    }
+
+
+def _agreement(xp: Any, arrays: Mapping[str, Any], keep: Any, add: Any, weights: Any) -> Any:
+    """The slack of the recurrence A <- keep A + add g g' against the weighted sum, and of
+    the least eigenvalue against epsilon.
+    """
+    g, epsilon = arrays["gradients"], arrays["epsilon"]
+    products = xp.stack([g[..., 0] ** 2, g[..., 0] * g[..., 1], g[..., 1] ** 2])
+    recurred = xp.zeros_like(products[..., 0])
+    for t in range(_SCREENED):
+        recurred = keep * recurred + add * products[..., t]
+    summed = xp.sum(weights * products, axis=-1)
+    sizes = xp.sum(weights * xp.abs(products), axis=-1)
+    off = xp.max(xp.abs(recurred - summed) - 1e-14 * sizes, axis=0)
+    mixed = xp.where(arrays["kind"] == 0, 0.0, summed[1])
+    low, high = plane_spectrum(xp, summed[0], mixed, summed[2])
+    return (xp.minimum(low, -off) + 1e-14 * high) / (high + epsilon)
+
+
+def _adagrad_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    return _agreement(xp, arrays, 1.0, 1.0, 1.0)
+
+
+def _rmsprop_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    beta = arrays["beta"]
+    ages = xp.arange(_SCREENED - 1, -1, -1)
+    weights = (1 - beta[:, None]) * beta[:, None] ** ages
+    return _agreement(xp, arrays, beta, 1 - beta, weights)
+
+
+def _adagrad_row(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
+    kind = _KINDS[int(arrays["kind"][row])]
+    return _adagrad_instance(arrays["gradients"][row].tolist(), kind, float(arrays["epsilon"][row]))
+
+
+def _rmsprop_row(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
+    kind = _KINDS[int(arrays["kind"][row])]
+    values = {name: float(arrays[name][row]) for name in ("epsilon", "beta")}
+    return {**_rmsprop_instance(arrays["gradients"][row].tolist(), kind), **values}
 
 
 def _equation_2() -> Claim:
@@ -129,8 +230,17 @@ def _equation_2() -> Claim:
             _adagrad_instance([[0.0]], "full"),
             *(_adagrad_instance([[1.0, 2.0], [-1.0, 2.0]], kind) for kind in _KINDS),
         ],
+        screen=Screen(_draw, _adagrad_slack, _adagrad_row),
         reduce=fewer_gradients,
-        effort=100,
+        sabotage=_broken(
+            _adagrad_margins,
+            {
+                "the newest gradient is left out": _without_newest,
+                "the first gradient counts twice": _first_twice,
+                "epsilon is added at every update": _epsilon_each_time,
+            },
+        ),
+        effort=80,
     )
     return Claim(
         "adaptive-norms/eq-2",
@@ -155,7 +265,7 @@ def _weights(instance: Instance) -> list[Fraction]:
     return [(1 - beta) * beta ** (newest + count - 1 - i) for i in range(count)]
 
 
-def _rmsprop_margins(instance: Instance) -> Margins:
+def _rmsprop_margins(instance: Instance, stream: Stream = _streamed_norm) -> Margins:
     gradients, weights = instance["gradients"], _weights(instance)
     if len(weights) != len(gradients):
         return {"a weight for each column": fact(False)}
@@ -164,7 +274,7 @@ def _rmsprop_margins(instance: Instance) -> Margins:
     sizes = weighted_sum(gradients, weights, epsilon, diagonal=diagonal, absolute=True)
     return {
         "a weight for each column": fact(True),
-        "the stream is (3)": _stream_margin(instance, wanted, sizes),
+        "the stream is (3)": _stream_margin(instance, wanted, sizes, stream),
     }
 
 
@@ -245,6 +355,7 @@ def _readings() -> tuple[Condition, ...]:
     proper = Condition(
         "0 < beta < 1", r"\beta \in (0, 1),\ \epsilon > 0",
         lambda i: 0 < i["beta"] < 1 and i["epsilon"] > 0,
+        kept="the rule refuses other parameters; the induction needs none of it",
     )  # fmt: skip
     return columns, newest, added, kept, proper
 
@@ -272,8 +383,17 @@ def _equation_3() -> Claim:
         lambda: _rmsprop_strategy(0),
         _rmsprop_margins,
         edges=_rmsprop_edges,
+        screen=Screen(_draw, _rmsprop_slack, _rmsprop_row),
         reduce=fewer_gradients,
-        effort=100,
+        sabotage=_broken(
+            _rmsprop_margins,
+            {
+                "the newest gradient is left out": _without_newest,
+                "the factor of the new term is left out": _unscaled,
+                "beta and its complement are exchanged": _exchanged,
+            },
+        ),
+        effort=80,
     )
     return Claim(
         "adaptive-norms/eq-3",

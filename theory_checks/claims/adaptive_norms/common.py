@@ -24,6 +24,7 @@ __all__ = [
     "PAPER",
     "Matrix",
     "applied",
+    "assorted",
     "eigenpairs",
     "factored",
     "fewer_gradients",
@@ -31,6 +32,7 @@ __all__ = [
     "inner_product",
     "inverse_applied",
     "is_positive_definite",
+    "plane_spectrum",
     "quarters",
     "rule_of",
     "streamed",
@@ -50,6 +52,23 @@ Matrix = list[list[Fraction]]
 def quarters(largest: float = 4.0) -> SearchStrategy[float]:
     """Draw multiples of 1/4: sums of a few products of them are exact in float64."""
     return st.integers(-int(4 * largest), int(4 * largest)).map(lambda k: k / 4)
+
+
+def assorted(rng: np.random.Generator, shape: tuple[int, ...], size: float = 4.0) -> np.ndarray:
+    """Draw numbers for a screen: quarters, zeros, small ones, and any in [-size, size]."""
+    quarters_ = rng.integers(-int(4 * size), int(4 * size) + 1, shape) / 4.0
+    anywhere = rng.uniform(-size, size, shape)
+    small = quarters_ * 2.0 ** -rng.integers(1, 24, shape)
+    kind = rng.integers(0, 8, shape)
+    return np.where(
+        kind == 0, 0.0, np.where(kind < 5, quarters_, np.where(kind < 7, anywhere, small))
+    )
+
+
+def plane_spectrum(xp: Any, first: Any, mixed: Any, second: Any) -> tuple[Any, Any]:
+    """Return the eigenvalues, the smaller first, of many symmetric matrices of order two."""
+    middle, radius = (first + second) / 2, xp.hypot((first - second) / 2, mixed)
+    return middle - radius, middle + radius
 
 
 def inner_product(left: Sequence[Fraction], right: Sequence[Fraction]) -> Fraction:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from fractions import Fraction
+from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -15,6 +18,8 @@ from theory_checks.claim import (
     Form,
     Instance,
     Margins,
+    Sabotage,
+    Screen,
     Verdict,
     fact,
     in_roundings,
@@ -24,14 +29,16 @@ from theory_checks.claims.adaptive_norms.common import (
     PAPER,
     Matrix,
     applied,
+    assorted,
     eigenpairs,
     factored,
     floats,
     inner_product,
     is_positive_definite,
+    plane_spectrum,
     quarters,
 )
-from theory_checks.precise import Real, as_fraction, exact, precise
+from theory_checks.precise import Real, as_fraction, exact, precise, real
 
 __all__ = ["claims"]
 
@@ -43,14 +50,22 @@ def _matrices(instance: Instance) -> list[Matrix]:
     return [factored(entries) for entries in instance["factors"]]
 
 
-def _smallest(matrices: list[Matrix]) -> Real | None:
-    """max over t of max(lambda_max^{1/2}, lambda_min^{-1/2}); None where there is none."""
+#: From the extreme eigenvalues of all matrices, (lowest, highest) each, to mu.
+Constant = Callable[[list[tuple[Real, Real]]], Real]
+
+
+def _both_ends(extremes: list[tuple[Real, Real]]) -> Real:
+    """max over t of max(lambda_max^{1/2}, lambda_min^{-1/2})."""
+    sqrt = precise().sqrt
+    return max(max(sqrt(high), 1 / sqrt(low)) for low, high in extremes)
+
+
+def _smallest(matrices: list[Matrix], constant: Constant = _both_ends) -> Real | None:
+    """The smallest mu; None where there is none."""
     if not all(is_positive_definite(matrix) for matrix in matrices):
         return None
-    context = precise()
     spectra = [eigenpairs(matrix)[0] for matrix in matrices]
-    high, low = max(s[-1] for s in spectra), min(s[0] for s in spectra)
-    return max(context.sqrt(high), 1 / context.sqrt(low))
+    return constant([(s[0], s[-1]) for s in spectra])
 
 
 def _shifted(matrix: Matrix, factor: Fraction, shift: Fraction) -> Matrix:
@@ -70,9 +85,9 @@ def _holds(matrices: list[Matrix], square: Fraction) -> bool:
     )
 
 
-def _margins(instance: Instance) -> Margins:
+def _margins(instance: Instance, constant: Constant = _both_ends) -> Margins:
     matrices = _matrices(instance)
-    mu = _smallest(matrices)
+    mu = _smallest(matrices, constant)
     if mu is None:
         return {"some mu serves": fact(False)}
     square = as_fraction(mu) ** 2
@@ -101,14 +116,53 @@ def _constants_margin(matrix: Matrix) -> float:
     return in_roundings(-off, spectrum[-1])
 
 
-def _ratio(instance: Instance) -> float | None:
-    """How close w comes to the constant."""
+def _bound(instance: Instance) -> tuple[float, float] | None:
+    """What the vector of the instance asks of the constant, and the constant."""
     matrices, w = _matrices(instance), exact(instance["vector"])
     mu, length = _smallest(matrices), inner_product(w, w)
     if mu is None or length == 0:
         return None
     shares = [inner_product(w, applied(matrix, w)) / length for matrix in matrices]
-    return float(max(precise().sqrt(float(max(x, 1 / x))) for x in shares) / mu)
+    return float(precise().sqrt(real(max(max(x, 1 / x) for x in shares)))), float(mu)
+
+
+def _draw(rng: np.random.Generator, size: int) -> Mapping[str, np.ndarray]:
+    factor = assorted(rng, (size, 2, 3), 2.0)
+    ends = factor[..., [0, 2]]
+    factor[..., [0, 2]] = np.where(ends == 0, 0.5, ends)
+    return {"factors": factor, "vector": assorted(rng, (size, 2))}
+
+
+def _slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """How far w stays within the constant: of both matrices, from both sides."""
+    factor, w = arrays["factors"], arrays["vector"][:, None, :]
+    a, b = factor[..., 0] ** 2, factor[..., 0] * factor[..., 1]
+    c = factor[..., 1] ** 2 + factor[..., 2] ** 2
+    high = plane_spectrum(xp, a, b, c)[1]
+    low = (factor[..., 0] * factor[..., 2]) ** 2 / high
+    square = xp.maximum(xp.max(high, axis=1), 1 / xp.min(low, axis=1))[:, None]
+    length = w[..., 0] ** 2 + w[..., 1] ** 2
+    energy = a * w[..., 0] ** 2 + 2 * b * w[..., 0] * w[..., 1] + c * w[..., 1] ** 2
+    above = (square * length - energy) / xp.where(length > 0, square * length, 1.0)
+    below = (square * energy - length) / xp.where(length > 0, square * energy + length, 1.0)
+    return xp.min(xp.minimum(above, below), axis=1) + 1e-12
+
+
+def _row(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
+    return {name: arrays[name][row].tolist() for name in ("factors", "vector")}
+
+
+def _sabotage() -> tuple[Sabotage, ...]:
+    broken: dict[str, Constant] = {
+        "the largest eigenvalues alone": lambda e: precise().sqrt(max(h for _, h in e)),
+        "the least over t": lambda e: min(_both_ends([pair]) for pair in e),
+        "no root": lambda e: _both_ends(e) ** 2,
+    }
+
+    def judged(constant: Constant) -> Callable[[Instance], Margins]:
+        return lambda instance: _margins(instance, constant)
+
+    return tuple(Sabotage(name, judged(constant)) for name, constant in broken.items())
 
 
 def _strategy() -> SearchStrategy[Instance]:
@@ -152,7 +206,9 @@ def _definition_1() -> Claim:
             {"factors": [[2.0, 0.0, 0.5]], "vector": [0.0, 1.0]},
             {"factors": [[2.0], [0.25]], "vector": [1.0]},
         ),
-        ratio=_ratio,
+        screen=Screen(_draw, _slack, _row),
+        bound=_bound,
+        sabotage=_sabotage(),
         effort=60,
     )
     return Claim(

@@ -6,7 +6,9 @@ the value -r |g'p| / sqrt(p'Ap), so that all directions p are compared by their 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -20,6 +22,8 @@ from theory_checks.claim import (
     Form,
     Instance,
     Margins,
+    Sabotage,
+    Screen,
     Verdict,
     fact,
     in_roundings,
@@ -29,6 +33,7 @@ from theory_checks.claims.adaptive_norms.common import (
     PAPER,
     Matrix,
     applied,
+    assorted,
     factored,
     floats,
     inner_product,
@@ -53,47 +58,61 @@ def _pseudo_solution(matrix: Matrix, gradient: list[Fraction]) -> list[Fraction]
     return [g / matrix[i][i] if matrix[i][i] != 0 else Fraction(0) for i, g in enumerate(gradient)]
 
 
-def _compared(instance: Instance) -> tuple[Fraction, Fraction | None]:
+#: From A, g and eta to the step that is claimed to be the minimiser.
+Step = Callable[[Matrix, list[Fraction], Fraction], list[Fraction]]
+
+
+def _preconditioned(matrix: Matrix, gradient: list[Fraction], eta: Fraction) -> list[Fraction]:
+    return [-eta * x for x in _pseudo_solution(matrix, gradient)]
+
+
+def _compared(instance: Instance, step: list[Fraction]) -> tuple[Fraction, Fraction | None]:
     """(g's)^2 with the sign of -g's, and the square of the best value along p.
 
     The square of the best value is None where it is unbounded.
     """
     matrix, gradient = _matrix(instance), exact(instance["gradient"])
-    eta, direction = Fraction(instance["eta"]), exact(instance["direction"])
-    inverse = _pseudo_solution(matrix, gradient)
-    length = inner_product(gradient, inverse)
-    value = eta * length
-    radius = eta * eta * length if eta >= 0 else Fraction(-1)
-    along, curved = (
-        inner_product(gradient, direction),
-        inner_product(direction, applied(matrix, direction)),
-    )
-    if radius < 0:
-        # A negative radius: no point is feasible, and s is no minimiser.
+    direction, square = exact(instance["direction"]), _squared_radius(instance)
+    value = -inner_product(gradient, step)
+    along = inner_product(gradient, direction)
+    curved = inner_product(direction, applied(matrix, direction))
+    if square < 0:
+        # No point is feasible, and s is no minimiser.
         return value * abs(value), Fraction(-1)
     if curved <= 0:
         return value * abs(value), None if along != 0 else Fraction(0)
-    return value * abs(value), along * along * radius / curved
+    return value * abs(value), along * along * square / curved
+
+
+def _squared_radius(instance: Instance) -> Fraction:
+    """eta^2 g'A^-1 g; negative for a negative eta, whose region has no point."""
+    gradient, eta = exact(instance["gradient"]), Fraction(instance["eta"])
+    length = inner_product(gradient, _pseudo_solution(_matrix(instance), gradient))
+    return eta * eta * length if eta >= 0 else Fraction(-1)
 
 
 def _is_multiple(left: list[Fraction], right: list[Fraction]) -> bool:
     return all(left[i] * right[j] == left[j] * right[i] for i in range(len(left)) for j in range(i))
 
 
-def _margins(instance: Instance) -> Margins:
-    ours, best = _compared(instance)
+def _margins(instance: Instance, method: Step = _preconditioned) -> Margins:
+    matrix, gradient = _matrix(instance), exact(instance["gradient"])
+    step = method(matrix, gradient, Fraction(instance["eta"]))
+    ours, best = _compared(instance, step)
     if best is not None and best < 0:
         return {"the region has points": fact(False)}
     if best is None:
         return {"no direction is better": fact(False)}
-    margins = {"no direction is better": in_roundings(ours - best, max(abs(ours), best), EXACT)}
-    matrix, gradient = _matrix(instance), exact(instance["gradient"])
-    inverse = _pseudo_solution(matrix, gradient)
+    square, length = _squared_radius(instance), inner_product(step, applied(matrix, step))
+    margins = {
+        "in the region": in_roundings(square - length, square + abs(length), EXACT),
+        "no direction is better": in_roundings(ours - best, max(abs(ours), best), EXACT),
+    }
     direction = exact(instance["direction"])
-    if any(direction) and any(gradient) and not _is_multiple(direction, inverse):
+    if any(direction) and any(gradient) and not _is_multiple(direction, step):
         margins["unique"] = fact(ours > best)
-    if any(gradient) and instance["eta"] > 0:
-        margins |= _solver_margins(instance, inverse)
+    if any(gradient) and instance["eta"] > 0 and method is _preconditioned:
+        margins |= _solver_margins(instance, _pseudo_solution(matrix, gradient))
     return margins
 
 
@@ -121,14 +140,19 @@ def _solver_margins(instance: Instance, inverse: list[Fraction]) -> Margins:
     }
 
 
-def _ratio(instance: Instance) -> float | None:
-    ours, best = _compared(instance)
-    if best is None or not best > 0 or not any(instance["gradient"]):
+def _bound(instance: Instance) -> tuple[float, float] | None:
+    """What the direction of the instance reaches, and the minimum, both as decreases."""
+    matrix, gradient = _matrix(instance), exact(instance["gradient"])
+    ours, best = _compared(instance, _preconditioned(matrix, gradient, Fraction(instance["eta"])))
+    if best is None or not best > 0 or not ours > 0:
         return None
-    return float(precise().sqrt(real(best / ours)))
+    return tuple(float(precise().sqrt(real(x))) for x in (best, ours))  # type: ignore[return-value]
 
 
 def _strategy() -> SearchStrategy[Instance]:
+    # Zeros are not admitted; they are there for the hunts without these hypotheses.
+    steps = st.integers(1, 32).map(lambda k: k / 16)
+
     def of_dimension(n: int) -> SearchStrategy[Instance]:
         entries = n * (n + 1) // 2
         vector = st.lists(quarters(8.0), min_size=n, max_size=n)
@@ -136,13 +160,76 @@ def _strategy() -> SearchStrategy[Instance]:
             {
                 "factor": st.lists(quarters(), min_size=entries, max_size=entries),
                 "signs": st.just([1.0] * n),
-                "gradient": vector,
-                "eta": st.integers(1, 32).map(lambda k: k / 16),
+                "gradient": st.one_of(vector, vector, vector, st.just([0.0] * n)),
+                "eta": st.one_of(steps, steps, steps, st.just(0.0)),
                 "direction": vector,
             }
         )
 
     return st.integers(1, 3).flatmap(of_dimension)
+
+
+# --- the screen ---------------------------------------------------------------------
+
+
+def _draw(rng: np.random.Generator, size: int) -> Mapping[str, np.ndarray]:
+    factor = assorted(rng, (size, 3))
+    factor[:, [0, 2]] = np.where(factor[:, [0, 2]] == 0, 1.0, factor[:, [0, 2]])
+    return {
+        "factor": factor,
+        "gradient": assorted(rng, (size, 2), 8.0),
+        "direction": assorted(rng, (size, 2), 8.0),
+        "eta": rng.integers(1, 33, size) / 16.0,
+    }
+
+
+def _slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """1 - (g'p)^2 / (p'Ap g'A^-1 g), in the variables L^-1 g and L'p."""
+    factor, g, p = (arrays[name] for name in ("factor", "gradient", "direction"))
+    first = g[:, 0] / factor[:, 0]
+    slope = xp.stack([first, (g[:, 1] - factor[:, 1] * first) / factor[:, 2]])
+    turned = xp.stack([factor[:, 0] * p[:, 0] + factor[:, 1] * p[:, 1], factor[:, 2] * p[:, 1]])
+    sizes = xp.sum(slope**2, axis=0) * xp.sum(turned**2, axis=0)
+    along = xp.sum(slope * turned, axis=0) ** 2
+    return xp.where(sizes > 0, 1 - along / xp.where(sizes > 0, sizes, 1.0) + 1e-14, 1.0)
+
+
+def _row(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
+    vectors = {name: arrays[name][row].tolist() for name in ("factor", "gradient", "direction")}
+    return {**vectors, "signs": [1.0, 1.0], "eta": float(arrays["eta"][row])}
+
+
+# --- the claim ----------------------------------------------------------------------
+
+
+def _uphill(matrix: Matrix, gradient: list[Fraction], eta: Fraction) -> list[Fraction]:
+    return [-x for x in _preconditioned(matrix, gradient, eta)]
+
+
+def _not_inverted(matrix: Matrix, gradient: list[Fraction], eta: Fraction) -> list[Fraction]:
+    return [-eta * x for x in applied(matrix, gradient)]
+
+
+def _plain(matrix: Matrix, gradient: list[Fraction], eta: Fraction) -> list[Fraction]:
+    return [-eta * x for x in gradient]
+
+
+def _short(matrix: Matrix, gradient: list[Fraction], eta: Fraction) -> list[Fraction]:
+    return [x / 2 for x in _preconditioned(matrix, gradient, eta)]
+
+
+def _sabotage() -> tuple[Sabotage, ...]:
+    broken: dict[str, Step] = {
+        "the step goes uphill": _uphill,
+        "A in the place of its inverse": _not_inverted,
+        "no preconditioner": _plain,
+        "half the step": _short,
+    }
+
+    def judged(method: Step) -> Callable[[Instance], Margins]:
+        return lambda instance: _margins(instance, method)
+
+    return tuple(Sabotage(name, judged(method)) for name, method in broken.items())
 
 
 def _instance(
@@ -220,8 +307,10 @@ def _lemma_1() -> Claim:
             _instance([1.0, 1.0], [1.0, 2.0], [1.0, 2.0]),
             _instance([1.0, 1.0], [1.0, 2.0], [2.0, -1.0]),
         ),
-        ratio=_ratio,
-        effort=100,
+        screen=Screen(_draw, _slack, _row),
+        bound=_bound,
+        sabotage=_sabotage(),
+        effort=60,
     )
     return Claim(
         "adaptive-norms/lemma-1",

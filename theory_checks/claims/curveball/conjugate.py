@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -20,10 +21,22 @@ from theory_checks.claim import (
     Instance,
     Level,
     Margins,
+    Sabotage,
+    Screen,
     Verdict,
     fact,
 )
 from theory_checks.claims.adaptive_norms.common import Matrix, applied, inner_product
+from theory_checks.claims.curveball.bulk import (
+    apart,
+    applied_rows,
+    condition_rows,
+    hessian_rows,
+    inner_rows,
+    model_rows,
+    row_of,
+    smallest,
+)
 from theory_checks.claims.curveball.common import PAPER
 from theory_checks.claims.curveball.models import (
     Vector,
@@ -52,17 +65,45 @@ class _Run:
     broken: bool
 
 
-def _conjugate_gradients(instance: Instance, H: Matrix, J: Vector) -> _Run:
+#: Of the next direction, from the new and the old residual, the direction and its image.
+_Ratio = Callable[[Vector, Vector, Vector, Vector], Fraction]
+
+
+def _ratio(new: Vector, old: Vector, d: Vector, Hd: Vector) -> Fraction:
+    """Of Fletcher and Reeves."""
+    return inner_product(new, new) / inner_product(old, old)
+
+
+def _inverse_ratio(new: Vector, old: Vector, d: Vector, Hd: Vector) -> Fraction:
+    square = inner_product(new, new)
+    return inner_product(old, old) / square if square else Fraction(0)
+
+
+def _negative_ratio(new: Vector, old: Vector, d: Vector, Hd: Vector) -> Fraction:
+    return -_ratio(new, old, d, Hd)
+
+
+def _no_ratio(new: Vector, old: Vector, d: Vector, Hd: Vector) -> Fraction:
+    """Steepest descent."""
+    return Fraction(0)
+
+
+def _conjugate_gradients(
+    instance: Instance,
+    H: Matrix,
+    J: Vector,
+    ratio: _Ratio = _ratio,
+) -> _Run:
     """n steps from the instance's start on Hz = -J, and n more after J has changed, if it does."""
     n = len(J)
     z = [-x for x in J] if instance["from"] == "-J" else vector(instance, "start")
     residual = combined(1, applied(H, z), 1, J)
     d = [-x for x in residual] if instance["first"] == "residual" else vector(instance, "start")
-    points, square = [z], inner_product(residual, residual)
+    points = [z]
     drift = Fraction(instance["drift"])
     total = n + 1 if drift else n
     for k in range(total):
-        if square == 0:
+        if not any(residual):
             break
         Hd = applied(H, d)
         curvature = inner_product(d, Hd)
@@ -72,10 +113,8 @@ def _conjugate_gradients(instance: Instance, H: Matrix, J: Vector) -> _Run:
         points.append(z)
         if k == 0 and drift:
             J = [J[0] + drift, *J[1:]]
-        residual = combined(1, applied(H, z), 1, J)
-        new = inner_product(residual, residual)
-        d = combined(-1, residual, new / square, d)
-        square = new
+        old, residual = residual, combined(1, applied(H, z), 1, J)
+        d = combined(-1, residual, ratio(residual, old, d, Hd), d)
     return _Run(points, False)
 
 
@@ -84,10 +123,10 @@ def _target(instance: Instance, H: Matrix, J: Vector) -> Vector | None:
     return newton_step(H, [J[0] + Fraction(instance["drift"]), *J[1:]])
 
 
-def _ends(instance: Instance) -> tuple[bool, bool]:
+def _ends(instance: Instance, ratio: _Ratio = _ratio) -> tuple[bool, bool]:
     """Whether the Newton step is reached in time, and whether the model falls in every step."""
     H, J = hessian(instance), vector(instance, "J")
-    run, target = _conjugate_gradients(instance, H, J), _target(instance, H, J)
+    run, target = _conjugate_gradients(instance, H, J, ratio), _target(instance, H, J)
     values = [value(H, J, z) for z in run.points]
     falls = all(b < a for a, b in pairwise(values))
     return not run.broken and run.points[-1] == target, falls
@@ -102,8 +141,14 @@ def _printed_margins(instance: Instance) -> Margins:
     }
 
 
-def _amended_margins(instance: Instance) -> Margins:
-    ended, falls = _ends(instance)
+def _steps(instance: Instance) -> tuple[float, float]:
+    """Steps until the end, and the dimension."""
+    run = _conjugate_gradients(instance, hessian(instance), vector(instance, "J"))
+    return float(len(run.points) - 1), float(len(instance["J"]))
+
+
+def _amended_margins(instance: Instance, ratio: _Ratio = _ratio) -> Margins:
+    ended, falls = _ends(instance, ratio)
     return {
         "the Newton step after n steps": fact(ended),
         "the model falls in each": fact(falls),
@@ -126,6 +171,33 @@ def _edges() -> Iterable[Instance]:
     yield _instance([1.0], [1.0], [0.0], **{"from": "-J"})
     yield _instance([1.0, 0.0, 2.0], [1.0, 1.0], [0.0, 0.0])
     yield _instance([1.0, 0.0, 2.0], [1.0, 1.0], [2.0, -1.0])
+
+
+def _drawn(rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
+    drawn = model_rows(rng, size)
+    start, zero = drawn["z"], np.zeros(size)
+    return {**drawn, "z": np.zeros_like(start), "lam": zero, "drift": zero, "start": start}
+
+
+def _slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """The residual after n steps over the first, less what the condition number explains."""
+    H, z = hessian_rows(xp, arrays), arrays["start"]
+    residual = applied_rows(H, z) + arrays["J"]
+    first, d = xp.sqrt(inner_rows(residual, residual)), -residual
+    for _ in range(z.shape[1]):
+        Hd, square = applied_rows(H, d), inner_rows(residual, residual)
+        curved = inner_rows(d, Hd)
+        length = xp.where(curved > 0.0, square / xp.where(curved > 0.0, curved, 1.0), 0.0)
+        residual = residual + length[:, None] * Hd
+        new = inner_rows(residual, residual)
+        ratio = xp.where(square > 0.0, new / xp.where(square > 0.0, square, 1.0), 0.0)
+        d = ratio[:, None] * d - residual
+    last = xp.sqrt(inner_rows(residual, residual))
+    return apart(xp, last, 0.0 * last, first * condition_rows(xp, H) ** 2)
+
+
+def _one(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
+    return row_of(arrays, row, **{"from": "start", "first": "residual"})
 
 
 def _conditions() -> tuple[Condition, ...]:
@@ -185,6 +257,13 @@ def _hessian_free() -> Claim:
         _strategy,
         _amended_margins,
         edges=_edges,
+        screen=Screen(_drawn, _slack, _one),
+        bound=_steps,
+        sabotage=(
+            Sabotage("directions not kept", lambda i: _amended_margins(i, _no_ratio)),
+            Sabotage("ratio upside down", lambda i: _amended_margins(i, _inverse_ratio)),
+            Sabotage("ratio with a minus", lambda i: _amended_margins(i, _negative_ratio)),
+        ),
         reduce=fewer_coordinates,
         effort=60,
     )
@@ -199,7 +278,8 @@ def _hessian_free() -> Claim:
         notes="The condition is on the first direction, not on the start: warm starts lose "
         "nothing. What interleaving loses is the system, which changes while the directions are "
         "kept. Restarting from the residual in each turn is steepest descent with exact steps.",
-        proof="z - z_0 solves H y = -(H z_0 + J) from y_0 = 0.",
+        proof="z - z_0 solves H y = -(H z_0 + J) from y_0 = 0: docs/theory-curveball.md, what "
+        "interleaving loses.",
     )
 
 
@@ -262,14 +342,28 @@ def _interleaved_figures(level: Level, seed: int) -> tuple[Figure, ...]:
     return tuple(figures)
 
 
-def _turn_margins(instance: Instance) -> Margins:
+def _exact_length(H: Matrix, residual: Vector) -> Fraction:
+    curvature = inner_product(residual, applied(H, residual))
+    return inner_product(residual, residual) / curvature
+
+
+def _twice_too_long(H: Matrix, residual: Vector) -> Fraction:
+    return 2 * _exact_length(H, residual)
+
+
+def _length_one(H: Matrix, residual: Vector) -> Fraction:
+    return Fraction(1)
+
+
+def _turn_margins(
+    instance: Instance, length: Callable[[Matrix, Vector], Fraction] = _exact_length
+) -> Margins:
     """One turn in fractions: the step of every rule is the minimiser along its direction."""
     H, J, z = hessian(instance), vector(instance, "J"), vector(instance, "z")
     residual = combined(1, applied(H, z), 1, J)
     if not any(residual):
         return {"at rest": fact(True)}
-    curvature = inner_product(residual, applied(H, residual))
-    step = combined(1, z, -inner_product(residual, residual) / curvature, residual)
+    step = combined(1, z, -length(H, residual), residual)
     slope = combined(1, applied(H, step), 1, J)
     return {
         "the minimum along the residual": fact(inner_product(slope, residual) == 0),
@@ -277,14 +371,37 @@ def _turn_margins(instance: Instance) -> Margins:
     }
 
 
+def _turn_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """The slope along the residual after the step, and the fall of the model."""
+    H, J = hessian_rows(xp, arrays), arrays["J"]
+    residual = applied_rows(H, arrays["z"]) + J
+    Hr, square = applied_rows(H, residual), inner_rows(residual, residual)
+    curved = inner_rows(residual, Hr)
+    length = xp.where(curved > 0.0, square / xp.where(curved > 0.0, curved, 1.0), 0.0)
+    after = residual - length[:, None] * Hr
+    fall = length * square / 2.0 / (1.0 + square)
+    return smallest(xp, apart(xp, inner_rows(after, residual), 0.0 * square, square), fall)
+
+
 def _interleaved_claim() -> Claim:
     printed = Form(
         "a single exact step along the residual lowers the model of the moment",
         r"z_+ = z - \frac{r^\top r}{r^\top\hat Hr} r,\quad r = \hat Hz + J",
-        (definite(),),
+        (
+            definite(
+                model_instance([1.0], [1.0], [0.0], signs=[-1.0]),
+                model_instance([1.0, 0.0, 1.0], [1.0, 0.5], [0.0, 0.0], signs=[1.0, -1.0]),
+                note="Along negative curvature the step goes to a maximum.",
+            ),
+        ),
         models,
         _turn_margins,
         edges=lambda: (model_instance([1.0, 0.0, 2.0], [1.0, 1.0], [0.0, 1.0]),),
+        screen=Screen(model_rows, _turn_slack, row_of),
+        sabotage=(
+            Sabotage("steps twice as long", lambda i: _turn_margins(i, _twice_too_long)),
+            Sabotage("steps of length one", lambda i: _turn_margins(i, _length_one)),
+        ),
         effort=20,
     )
     return Claim(
@@ -299,6 +416,8 @@ def _interleaved_claim() -> Claim:
         "end with Fletcher's and Reeves' formula and with Polak's and Ribiere's, which agree "
         "where the system stays; with exact conjugation it goes round in two turns for ever. "
         "Steepest descent, each direction a new one, converges.",
+        proof="The form is one exact line search. The figures are measured, not proved.",
+        ours="Which of the three formulas fails how, and that exact conjugation goes round.",
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -15,13 +17,19 @@ from theory_checks.claim import (
     Form,
     Instance,
     Margins,
+    Screen,
     Verdict,
     fact,
 )
+from theory_checks.claims.curveball.bulk import gridded, row_of
 from theory_checks.claims.curveball.common import PAPER, quarters
-from theory_checks.precise import Real, real, reals
+from theory_checks.precise import Real, exact, precise, real
 
 __all__ = ["claims"]
+
+
+#: Steps of the second differences, of the smallest component that is not zero.
+_STEPS = (Fraction(1, 10**8), Fraction(1, 10**16))
 
 
 def _power(kind: str, p: Fraction, u: Sequence[Real]) -> Real:
@@ -31,22 +39,30 @@ def _power(kind: str, p: Fraction, u: Sequence[Real]) -> Real:
 
 def _distance_margins(instance: Instance) -> Margins:
     """Second differences with two steps along each axis and the diagonal."""
-    p, u = Fraction(instance["p"]), reals(instance["u"])
-    n = len(u)
+    p, u = Fraction(instance["p"]), exact(instance["u"])
+    n, least = len(u), min((abs(x) for x in u if x), default=Fraction(1))
+    # In units of the smallest component: both losses are homogeneous.
+    u = [x / least for x in u]
     directions = [[int(i == j) for j in range(n)] for i in range(n)] + [[1] * n]
     exists = semidefinite = True
     for d in directions:
-        quotients = []
-        for h in (real(1e-8), real(1e-16)):
-            ends = [
-                _power(instance["kind"], p, [a + s * h * b for a, b in zip(u, d, strict=True)])
-                for s in (1, 0, -1)
-            ]
-            quotients.append((ends[0] - 2 * ends[1] + ends[2]) / (h * h))
+        quotients = [_quotient(instance["kind"], p, u, d, h / (1 + p)) for h in _STEPS]
         # A quotient without a limit grows by 10^2 at least, p being a multiple of 1/4.
-        exists &= bool(abs(quotients[1]) <= 2 * abs(quotients[0]) + 1e-6)
-        semidefinite &= bool(quotients[1] >= -1e-12)
+        size = _power(instance["kind"], p, [real(abs(x) + 1) for x in u]) * (1 + real(p)) ** 2
+        exists &= bool(abs(quotients[1]) <= 2 * abs(quotients[0]) + size * real(1e-6))
+        semidefinite &= bool(quotients[1] >= -size * real(1e-12))
     return {"H_L exists": fact(exists), "it is positive semidefinite": fact(semidefinite)}
+
+
+def _quotient(kind: str, p: Fraction, u: list[Fraction], d: list[int], h: Fraction) -> Real:
+    """The second difference along d, with twice the digits: half are lost in the difference."""
+    context = precise()
+    with context.workdps(2 * context.dps):
+        ends = [
+            _power(kind, p, [real(a + s * h * b) for a, b in zip(u, d, strict=True)])
+            for s in (1, 0, -1)
+        ]
+        return (ends[0] - 2 * ends[1] + ends[2]) / real(h * h)
 
 
 def _distance(p: float, u: list[float], kind: str = "power") -> Instance:
@@ -69,6 +85,33 @@ def _distance_strategy() -> SearchStrategy[Instance]:
             "kind": st.sampled_from(["power", "norm"]),
         }
     )
+
+
+def _drawn(rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
+    n = int(rng.integers(1, 4))
+    u = gridded(rng, (size, n), -2.0, 2.0)
+    kind = rng.integers(0, 2, size)
+    # Away from where it is not twice differentiable: what p admits there is the edges' matter.
+    return {"p": gridded(rng, size, 1.0, 5.0, 4), "u": np.where(u == 0.0, 1.0, u), "kind": kind}
+
+
+def _slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """The smallest eigenvalue of H_L over its largest, in closed form and negated noise."""
+    p, u, norm = arrays["p"][:, None], arrays["u"], arrays["kind"] == 1
+    powers = xp.abs(u) ** p
+    total = powers.sum(axis=1)
+    # Of ||u||_p: (p - 1) ||u|| (diag(t / u^2) - tt' / (uu')) with t = |u|^p / sum |u|^p.
+    share = powers / total[:, None] / u
+    outer = xp.where(norm[:, None, None], share[:, :, None] * share[:, None, :], 0.0)
+    diagonal = xp.where(norm[:, None], share / u, powers / u**2)
+    matrix = diagonal[:, :, None] * xp.eye(u.shape[1])[None, :, :] - outer
+    values = xp.linalg.eigvalsh(matrix)
+    largest = xp.abs(values).max(axis=1)
+    return (arrays["p"] - 1.0) * values[:, 0] / xp.where(largest > 0.0, largest, 1.0)
+
+
+def _instance(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
+    return {**row_of(arrays, row), "kind": ("power", "norm")[int(arrays["kind"][row])]}
 
 
 def _convex() -> Condition:
@@ -124,6 +167,7 @@ def _distances() -> Claim:
             _distance(3.0, [0.0]),
             _distance(2.0, [1.0, 0.0], "norm"),
         ),
+        screen=Screen(_drawn, _slack, _instance),
         effort=60,
     )
     return Claim(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -17,21 +18,35 @@ from theory_checks.claim import (
     Form,
     Instance,
     Margins,
+    Sabotage,
+    Screen,
     Verdict,
     fact,
     in_roundings,
 )
 from theory_checks.claims.adaptive_norms.common import Matrix, applied, floats, inner_product
+from theory_checks.claims.curveball.bulk import (
+    apart,
+    applied_rows,
+    condition_rows,
+    cramer_rows,
+    hessian_rows,
+    inner_rows,
+    model_rows,
+    row_of,
+)
 from theory_checks.claims.curveball.common import PAPER
 from theory_checks.claims.curveball.models import (
     Vector,
     combined,
     definite,
     fewer_coordinates,
+    forms,
     hessian,
     model_instance,
     models,
     shifted,
+    solution,
     span_minimiser,
     vector,
 )
@@ -42,18 +57,47 @@ __all__ = ["claims"]
 #: Above this condition number the steps in float64 are not compared.
 _CONDITION = 1e4
 
-#: Roundings times the condition number that they may be off: the second plane may be spanned
-#: by vectors that are nearly parallel.
-_OFF = 1e4
+#: Squared sines below which tralgos makes the second direction explicitly: above, its curvatures
+#: come from inner products and have a rounding over the squared sine.
+_SINE = 2.0**-13
+
+#: From H + lambda, J, z and Delta_z to the next z.
+_Step = Callable[[Matrix, Vector, Vector, Vector], Vector | None]
 
 
-def _automatic(instance: Instance, H: Matrix, steps: int) -> list[Vector]:
+def _best(damped: Matrix, J: Vector, z: Vector, delta: Vector) -> Vector | None:
+    """(18)."""
+    return span_minimiser(damped, J, (z, delta))
+
+
+def _without_z(damped: Matrix, J: Vector, z: Vector, delta: Vector) -> Vector | None:
+    """Momentum forgotten: steepest descent along Delta_z."""
+    return span_minimiser(damped, J, (delta,))
+
+
+def _one_after_the_other(damped: Matrix, J: Vector, z: Vector, delta: Vector) -> Vector | None:
+    """rho first, then beta: no joint minimum."""
+    first = span_minimiser(damped, J, (z,))
+    if first is None:
+        return None
+    slope = combined(1, applied(damped, first), 1, J)
+    second = span_minimiser(damped, slope, (delta,))
+    return None if second is None else combined(1, first, 1, second)
+
+
+def _rho_reversed(damped: Matrix, J: Vector, z: Vector, delta: Vector) -> Vector | None:
+    """(18) with rho for -rho in its unknowns."""
+    found = solution(forms(damped, J, z, delta))
+    return None if found is None else combined(-found[1], z, -found[0], delta)
+
+
+def _automatic(instance: Instance, H: Matrix, steps: int, step: _Step = _best) -> list[Vector]:
     """w_t - w* of Algorithm 1 with (18), H + lambda in its matrix, from w_0 - w* = J."""
     error, z, lam = vector(instance, "J"), vector(instance, "z"), Fraction(instance["lam"])
     damped, errors = shifted(H, lam), [vector(instance, "J")]
     for _ in range(steps):
         J = applied(H, error)
-        found = span_minimiser(damped, J, (z, combined(1, applied(H, z), 1, J)))
+        found = step(damped, J, z, combined(1, applied(H, z), 1, J))
         assert found is not None
         z = found
         error = combined(1, error, 1, z)
@@ -78,9 +122,9 @@ def _conjugate(instance: Instance, H: Matrix, steps: int) -> list[Vector]:
     return errors
 
 
-def _margins(instance: Instance, steps: int) -> Margins:
+def _margins(instance: Instance, steps: int, step: _Step = _best) -> Margins:
     H = hessian(instance)
-    ours, theirs = _automatic(instance, H, steps), _conjugate(instance, H, steps)
+    ours, theirs = _automatic(instance, H, steps, step), _conjugate(instance, H, steps)
     names = ("first", "second", "third")
     margins = {
         f"the {name} iterate is theirs": fact(a == b)
@@ -109,12 +153,54 @@ def _package_margins(instance: Instance, H: Matrix, errors: list[Vector]) -> Mar
         maxiter=2,
         callback=lambda state: seen.append(state.x),
     )
+    # Each step has a rounding over the squared sine between z and Delta_z of its own.
+    steps = [combined(1, after, -1, before) for before, after in pairwise(errors[:3])]
+    slopes = [
+        combined(1, applied(H, z), 1, applied(H, e))
+        for z, e in zip(steps, errors[1:], strict=False)
+    ]
+    sine = 1.0 if len(steps) < 2 else max(_SINE, _squared_sine(steps[0], slopes[0]))
     size = condition * float(np.linalg.norm(start))
     off = [
         max(abs(real(float(a)) - real(b)) for a, b in zip(x, e, strict=True))
         for x, e in zip(seen[1:], errors[1:3], strict=False)
     ]
-    return {"tralgos goes there": min((in_roundings(-x, size, _OFF) for x in off), default=0.0)}
+    margins = [in_roundings(-x, s) for x, s in zip(off, (size, size / sine), strict=False)]
+    return {"tralgos goes there": min(margins, default=0.0)}
+
+
+def _squared_sine(x: Vector, y: Vector) -> float:
+    """Of the angle between two vectors; 1 where one of them is zero."""
+    whole = inner_product(x, x) * inner_product(y, y)
+    return 1.0 if whole == 0 else float(1 - inner_product(x, y) ** 2 / whole)
+
+
+# --- the screen -----------------------------------------------------------------------
+
+
+def _drawn(rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
+    drawn = model_rows(rng, size)
+    return {**drawn, "z": np.zeros_like(drawn["z"]), "lam": np.zeros(size)}
+
+
+def _slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """The second iterate against that of conjugate gradients, less where they are ill-posed."""
+    H, error = hessian_rows(xp, arrays), arrays["J"]
+    J = applied_rows(H, error)
+    beta, _, _ = cramer_rows(xp, H, J, xp.zeros_like(J), J)
+    z = -beta[:, None] * J
+    at, after = error + z, J + applied_rows(H, z)
+    delta = after + applied_rows(H, z)
+    beta, rho, independent = cramer_rows(xp, H, after, z, delta)
+    ours = at + rho[:, None] * z - beta[:, None] * delta
+    square = inner_rows(J, J)
+    ratio = inner_rows(after, after) / xp.where(square > 0.0, square, 1.0)
+    d = after + ratio[:, None] * J
+    curved = inner_rows(d, applied_rows(H, d))
+    length = inner_rows(after, after) / xp.where(curved > 0.0, curved, 1.0)
+    theirs = at - length[:, None] * d
+    size = xp.abs(error).sum(axis=1) * condition_rows(xp, H) / independent
+    return apart(xp, ours, theirs, size)
 
 
 def _edges() -> Iterable[Instance]:
@@ -182,8 +268,14 @@ def _first_steps() -> Claim:
         lambda: st.one_of(models(), models(3)).map(resting),
         lambda i: _margins(i, 2),
         edges=_edges,
+        screen=Screen(_drawn, _slack, row_of),
+        sabotage=(
+            Sabotage("z left out of the span", lambda i: _margins(i, 2, _without_z)),
+            Sabotage("rho first, then beta", lambda i: _margins(i, 2, _one_after_the_other)),
+            Sabotage("rho with the wrong sign", lambda i: _margins(i, 2, _rho_reversed)),
+        ),
         reduce=fewer_coordinates,
-        effort=60,
+        effort=30,
     )
     return Claim(
         "curveball/automatic-first-steps",
@@ -198,7 +290,9 @@ def _first_steps() -> Claim:
         f"Its source is section 3 of '{PAPER}'.",
         proof="Delta_1 = 2J_1 - J_0 and z_1 is parallel to J_0: the second plane is that of J_0 "
         "and J_1. The third, of z_2 and 2J_2 - J_1, does not contain J_2 where J_1 is not parallel "
-        "to z_2.",
+        "to z_2 (docs/theory-curveball.md, the closed form).",
+        ours="The first two iterates of automatic CurveBall with lambda = 0 are those of conjugate "
+        "gradients; the third is not.",
     )
 
 

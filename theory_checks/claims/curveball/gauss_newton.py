@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,19 @@ from theory_checks.claim import (
     Form,
     Instance,
     Margins,
+    Sabotage,
+    Screen,
     Verdict,
     fact,
     in_roundings,
+)
+from theory_checks.claims.curveball.bulk import (
+    apart,
+    applied_rows,
+    gridded,
+    inner_rows,
+    row_of,
+    smallest,
 )
 from theory_checks.claims.curveball.common import EXACT, PAPER, quarters
 from theory_checks.precise import Real, dot, precise, real, reals
@@ -27,15 +37,15 @@ from theory_checks.precise import Real, dot, precise, real, reals
 __all__ = [
     "Model",
     "claims",
+    "curved_rows",
     "linear_instance",
     "linear_models",
+    "linear_row",
+    "linear_rows",
     "linearized",
     "loss_gradient",
+    "loss_rows",
 ]
-
-#: Step of second differences: at fifty digits they are good to about 24.
-_STEP = 1e-12
-
 
 # --- losses ---------------------------------------------------------------------------
 
@@ -71,19 +81,30 @@ def _curved(name: str, u: Sequence[Real], d: Sequence[Real]) -> list[Real]:
     return [(-2 if name == "concave" else 2) * x for x in d]
 
 
-def _second_difference(f: Callable[[Real], Real]) -> Real:
-    """The second derivative at 0 of a function of one variable."""
-    h = real(_STEP)
-    return (f(h) - 2 * f(real(0.0)) + f(-h)) / (h * h)
+def _second_difference(f: Callable[[Real], Real], size: Real) -> Real:
+    """The second derivative at 0 of a function that changes over 1/size.
+
+    With twice the digits, and a step of a quarter of them: half of them are right.
+    """
+    context = precise()
+    digits = context.dps
+    with context.workdps(2 * digits):
+        h = context.mpf(10) ** -(digits // 2) / max(size, context.mpf(10) ** -digits)
+        return (f(h) - 2 * f(0 * h) + f(-h)) / (h * h)
 
 
 # --- equations (10) to (12) -----------------------------------------------------------
 
 
+#: H_L d from the loss, the outputs and d.
+_Curved = Callable[[str, Sequence[Real], Sequence[Real]], list[Real]]
+
+
 class Model:
     """Outputs Mw + y at w = 0, a row of M an output: what phi is to first order."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Instance, curved: _Curved = _curved) -> None:
+        self.curved = curved
         self.rows = [reals(row) for row in instance["M"]]
         self.outputs = reals(instance["y"])
         self.loss = str(instance["loss"])
@@ -98,7 +119,7 @@ class Model:
 
     def product(self, v: Sequence[Real]) -> list[Real]:
         """(12)."""
-        return self.reverse(_curved(self.loss, self.outputs, self.forward(v)))
+        return self.reverse(self.curved(self.loss, self.outputs, self.forward(v)))
 
     def curvature(self, v: Sequence[Real]) -> Real:
         """v'Hv as the second difference of L along J_phi' v: no H_L comes in."""
@@ -108,7 +129,7 @@ class Model:
             point = [a + t * b for a, b in zip(self.outputs, along, strict=True)]
             return _loss(self.loss, point)
 
-        return _second_difference(value)
+        return _second_difference(value, max(abs(x) for x in along))
 
 
 class _Jacobian(tralgos.operators.Operator):
@@ -143,14 +164,14 @@ def linearized(model: Model) -> tuple[tralgos.problems.Linearization, _Jacobian]
     J = _Jacobian(np.array([[float(x) for x in row] for row in model.rows]))
 
     def curved(d: Any) -> Any:
-        return np.array([float(x) for x in _curved(model.loss, model.outputs, reals(d.tolist()))])
+        return np.array([float(x) for x in model.curved(model.loss, model.outputs, reals(d.tolist()))])
 
     gradient = np.array([float(x) for x in loss_gradient(model.loss, model.outputs)])
     return tralgos.problems.Linearization(0.0, J, gradient, curved), J
 
 
-def _gauss_newton_margins(instance: Instance) -> Margins:
-    model = Model(instance)
+def _gauss_newton_margins(instance: Instance, curved: _Curved = _curved) -> Margins:
+    model = Model(instance, curved)
     v, w = reals(instance["v"]), reals(instance["w"])
     Hv = model.product(v)
     plus, minus = ([a + s * b for a, b in zip(v, w, strict=True)] for s in (1, -1))
@@ -168,6 +189,69 @@ def _gauss_newton_margins(instance: Instance) -> Margins:
             -off, 1.0 + len(Hv) * largest * largest * max(abs(x) for x in instance["v"]) * 2
         ),
     }
+
+
+def _without_mean(name: str, u: Sequence[Real], d: Sequence[Real]) -> list[Real]:
+    if name == "logistic":
+        return [a * b for a, b in zip(_softmax(u), d, strict=True)]
+    return _curved(name, u, d)
+
+
+def _without_two(name: str, u: Sequence[Real], d: Sequence[Real]) -> list[Real]:
+    return list(d) if name == "squared" else _curved(name, u, d)
+
+
+def _negated(name: str, u: Sequence[Real], d: Sequence[Real]) -> list[Real]:
+    return [-x for x in _curved(name, u, d)]
+
+
+# --- the screen -----------------------------------------------------------------------
+
+_LOSSES = ("squared", "logistic")
+
+#: Of the complex step, whose error is its square.
+_TINY = 1e-30
+
+
+def linear_rows(rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
+    """Draw records of linear models, the loss by its number."""
+    p, o = (int(k) for k in rng.integers(1, 4, 2))
+    drawn = {"M": (o, p), "y": (o,), "v": (p,), "w": (p,)}
+    rows = {name: gridded(rng, (size, *shape), -2.0, 2.0) for name, shape in drawn.items()}
+    return {**rows, "loss": rng.integers(0, 2, size)}
+
+
+def linear_row(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
+    """One of them as an instance."""
+    return {**row_of(arrays, row), "loss": _LOSSES[int(arrays["loss"][row])]}
+
+
+def loss_rows(xp: Any, arrays: Mapping[str, Any], u: Any) -> Any:
+    """J_L at outputs u, real or complex."""
+    weights = xp.exp(u - u.real.max(axis=1)[:, None])
+    p = weights / weights.sum(axis=1)[:, None]
+    first = xp.arange(u.shape[1])[None, :] == 0
+    return xp.where((arrays["loss"] == 1)[:, None], p - first, 2.0 * u)
+
+
+def curved_rows(xp: Any, arrays: Mapping[str, Any], d: Any) -> Any:
+    """H_L d at the outputs y, by the paper's formulas."""
+    p = loss_rows(xp, {"loss": xp.ones_like(arrays["loss"])}, arrays["y"])
+    p = p + (xp.arange(p.shape[1])[None, :] == 0)
+    logistic = p * d - p * inner_rows(p, d)[:, None]
+    return xp.where((arrays["loss"] == 1)[:, None], logistic, 2.0 * d)
+
+
+def _slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """(12) against the complex step of the gradient along J_phi' v, and v'Hv against 0."""
+    M, d = arrays["M"], applied_rows(arrays["M"], arrays["v"])
+    back = M.transpose(0, 2, 1)
+    moved = loss_rows(xp, arrays, arrays["y"] + 1j * _TINY * d).imag / _TINY
+    Hv = applied_rows(back, curved_rows(xp, arrays, d))
+    size = 1.0 + xp.abs(M).sum(axis=(1, 2)) ** 2 * xp.abs(arrays["v"]).max(axis=1)
+    curvature = inner_rows(arrays["v"], Hv) / (size * (1.0 + xp.abs(arrays["v"]).sum(axis=1)))
+    same = apart(xp, Hv, applied_rows(back, moved), size)
+    return smallest(xp, same, same.max() + curvature)
 
 
 def linear_instance(loss: str, y: list[float], M: list[list[float]] | None = None) -> Instance:
@@ -225,6 +309,12 @@ def _gauss_newton() -> Claim:
             linear_instance("logistic", [1.0, -1.0]),
             linear_instance("squared", [1.0, 0.0], [[1.0], [2.0]]),
         ),
+        screen=Screen(linear_rows, _slack, linear_row),
+        sabotage=(
+            Sabotage("logistic: p * u alone", lambda i: _gauss_newton_margins(i, _without_mean)),
+            Sabotage("squared: u for 2u", lambda i: _gauss_newton_margins(i, _without_two)),
+            Sabotage("the wrong sign", lambda i: _gauss_newton_margins(i, _negated)),
+        ),
         effort=40,
     )
     return Claim(
@@ -236,6 +326,7 @@ def _gauss_newton() -> Claim:
         printed,
         notes="It is never more than semidefinite where there are more parameters than outputs; "
         "the logistic H_L is singular in itself, for p * 1 - p(p'1) = 0.",
+        proof="The second derivative of t -> L(phi + t J_phi'v) at 0 is v'J_phi H_L J_phi'v.",
     )
 
 

@@ -187,13 +187,14 @@ def fewer_coordinates(instance: Instance) -> Iterable[Instance]:
         yield {**instance, **smaller, "factor": instance["factor"][: n * (n - 1) // 2]}
 
 
-def definite(*instances: Instance, note: str = "") -> Condition:
+def definite(*instances: Instance, note: str = "", kept: str = "") -> Condition:
     """The hypothesis that H is positive definite, with what happens without it."""
     return Condition(
         "positive definite",
         r"\hat H \succ 0",
         lambda i: is_positive_definite(hessian(i)),
         Dropped(instances, note=note) if instances else None,
+        kept,
     )
 
 

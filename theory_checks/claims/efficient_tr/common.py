@@ -11,18 +11,19 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from theory_checks.claim import Condition, Dropped, Instance
-from theory_checks.precise import Real, dot, exact, norm, precise, reals
+from theory_checks.precise import Real, exact, norm, precise, reals
 
 __all__ = [
     "EXACT",
     "PAPER",
     "assumption_1",
     "assumption_2",
-    "descent_at_start",
     "fewer_dimensions",
     "first_component",
     "negative_curvature",
     "operator_norm",
+    "problem",
+    "runs_well",
     "start",
     "step_size",
     "unit_vector",
@@ -101,17 +102,33 @@ def assumption_2(dropped: Dropped | None = None) -> Condition:
     )
 
 
-def descent_at_start(dropped: Dropped | None = None) -> Condition:
-    """z_0' grad f(z_0) <= 0, which for z_0 = -alpha g/||g|| reads alpha g'Hg <= ||g||^3."""
+def runs_well() -> Condition:
+    """No number so large or small that powers of it leave the range of float64."""
 
     def holds(instance: Instance) -> bool:
-        gradient = reals(instance["gradient"])
-        bent = dot(
-            gradient, [h * g for h, g in zip(instance["eigenvalues"], gradient, strict=True)]
-        )
-        return bool(instance["alpha"] * bent <= norm(gradient) ** 3)
+        numbers = [*instance["eigenvalues"], *instance["gradient"]]
+        numbers += [instance["alpha"], instance["fraction"]]
+        sizes = [abs(x) for x in numbers if x != 0]
+        return all(1e-40 < size < 1e40 for size in sizes)
 
-    return Condition("descent at the start", r"\alpha g^\top H g \le \|g\|^3", holds, dropped)
+    return Condition(
+        "of moderate size",
+        r"10^{-40} < |x| < 10^{40} 	ext{ for all data } x \ne 0",
+        holds,
+        kept="It limits what is tried: what is computed at fifty digits is reported in float64.",
+    )
+
+
+def problem(
+    eigenvalues: list[float], gradient: list[float], alpha: float, fraction: float = 0.5
+) -> Instance:
+    """Return a record with the start and the step of Assumptions 1 and 2."""
+    return {
+        "eigenvalues": eigenvalues,
+        "gradient": gradient,
+        "alpha": alpha,
+        "fraction": fraction,
+    }
 
 
 def fewer_dimensions(instance: Instance) -> Iterable[Instance]:

@@ -7,7 +7,7 @@ claims are about these, not about tralgos. The radius is 1.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from theory_checks.oracle import gradient_at, model
@@ -15,10 +15,13 @@ from theory_checks.precise import Real, precise
 
 __all__ = [
     "Armijo",
+    "Vector",
     "armijo_step",
     "descend_on_sphere",
     "gradient_descent",
+    "gradient_step",
     "inner",
+    "into_ball",
     "length",
     "normalised",
     "projected_descent",
@@ -47,28 +50,48 @@ def normalised(vector: Sequence[Real]) -> Vector:
     return [x / size for x in vector]
 
 
+def gradient_step(z: Vector, slope: Vector, eta: Real) -> Vector:
+    """Return z - eta slope."""
+    return [x - eta * d for x, d in zip(z, slope, strict=True)]
+
+
+def into_ball(z: Vector) -> Vector:
+    """Return the point of the unit ball nearest to z."""
+    return normalised(z) if inner(z, z) > 1 else z
+
+
 def gradient_descent(
-    eigenvalues: Sequence[Real], gradient: Sequence[Real], first: Vector, eta: Real
+    eigenvalues: Sequence[Real],
+    gradient: Sequence[Real],
+    first: Vector,
+    eta: Real,
+    *,
+    step: Callable[[Vector, Vector, Real], Vector] = gradient_step,
 ) -> Iterator[Vector]:
-    """Yield z_0, z_1 = z_0 - eta grad f(z_0), ... without projection, for ever."""
+    """Yield z_0, z_1 = z_0 - eta grad f(z_0), ... without projection, for ever.
+
+    `step` makes the next iterate of z, grad f(z) and eta.
+    """
     z = first
     while True:
         yield z
-        slope = gradient_at(eigenvalues, gradient, z)
-        z = [x - eta * d for x, d in zip(z, slope, strict=True)]
+        z = step(z, gradient_at(eigenvalues, gradient, z), eta)
 
 
 def projected_descent(
-    eigenvalues: Sequence[Real], gradient: Sequence[Real], first: Vector, eta: Real
+    eigenvalues: Sequence[Real],
+    gradient: Sequence[Real],
+    first: Vector,
+    eta: Real,
+    *,
+    step: Callable[[Vector, Vector, Real], Vector] = gradient_step,
+    project: Callable[[Vector], Vector] = into_ball,
 ) -> Iterator[Vector]:
     """Yield the iterates of projected gradient descent on the unit ball, for ever."""
     z = first
     while True:
         yield z
-        slope = gradient_at(eigenvalues, gradient, z)
-        z = [x - eta * d for x, d in zip(z, slope, strict=True)]
-        if inner(z, z) > 1:
-            z = normalised(z)
+        z = project(step(z, gradient_at(eigenvalues, gradient, z), eta))
 
 
 def riemannian_gradient(

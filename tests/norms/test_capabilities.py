@@ -1,0 +1,105 @@
+"""What each norm says that it can do, and the bounds that it gives away."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.namespaces import Xp
+from tests.norms.support import HOST_CASES, NORM_CASES, NormCase
+from tralgos.errors import ArgumentError, ArrayTypeError
+from tralgos.norms import MatrixNorm, Norm, densify
+from tralgos.norms.preconditioners import hutchinson_diagonal
+
+#: (symmetric roots, a factor L, M diagonal).
+ABLE = {
+    "euclidean": (True, True, True),
+    "diagonal": (True, True, True),
+    "dense": (True, True, False),
+    "low-rank": (True, True, False),
+    "low-rank-indefinite": (True, True, False),
+    "low-rank-wide": (True, True, False),
+    "low-rank-no-columns": (True, True, False),
+    "operator": (False, False, False),
+    "sparse": (False, False, False),
+}
+
+
+@pytest.mark.parametrize("case", NORM_CASES, ids=str)
+def test_norms_can_do_what_they_say(xp_case: Xp, case: NormCase, rng: np.random.Generator) -> None:
+    """The tests of roots and factors leave out what a norm denies: none may deny in vain."""
+    norm, _ = case.build(xp_case, 4, rng)
+    s = xp_case.array(np.ones(4))
+    roots, half, entrywise = ABLE[case.name]
+    assert (norm.has_sqrt, norm.has_half, norm.entrywise) == (roots, half, entrywise)
+    for able, calls in (
+        (roots, (norm.sqrt, norm.inverse_sqrt)),
+        (half, (norm.half_solve, norm.half_solve_t)),
+    ):
+        for call in calls:
+            if able:
+                assert xp_case.owns(call(s))
+            else:
+                with pytest.raises(ArgumentError, match="has no"):
+                    call(s)
+    dense = densify(norm, s)
+    assert dense.has_half
+    assert (dense is norm) == half
+
+
+def test_a_sparse_norm_can_do_what_it_says(rng: np.random.Generator) -> None:
+    norm, _ = HOST_CASES[0].build(Xp("numpy-float64", np, None, np.float64), 4, rng)
+    assert (norm.has_sqrt, norm.has_half, norm.entrywise) == ABLE["sparse"]
+
+
+@pytest.mark.parametrize("d", [[1.0, 2.0, 3.0], [0.5, 0.75, 1.5], [0.125, 1.0, 8.0]])
+def test_bounds_of_a_diagonal_matrix_lie_outside(xp_case: Xp, d: list[float]) -> None:
+    """The eigenvalues are the entries, exactly: the bounds meet them, and rounding must not."""
+    norm = MatrixNorm(xp_case.array(np.diag(d)))
+    lower, upper = norm.lower_eigenvalue(), norm.upper_eigenvalue()
+    assert lower is not None
+    assert upper is not None
+    allowed = 64.0 * xp_case.eps * d[-1]
+    assert d[0] - allowed < lower < d[0]
+    assert d[-1] < upper < d[-1] + allowed
+
+
+def test_row_sums_that_say_nothing_give_no_lower_bound() -> None:
+    M = np.array([[2.0, 1.5, 1.5], [1.5, 2.0, 1.5], [1.5, 1.5, 2.0]])
+    norm = MatrixNorm(M)
+    assert norm.lower_eigenvalue() is None
+    assert norm.upper_eigenvalue() == pytest.approx(5.0, rel=1e-14)
+    assert norm.equivalence() == pytest.approx((np.sqrt(0.5), np.sqrt(5.0)), rel=1e-14)
+
+
+def test_an_estimate_refuses_a_matrix_of_another_kind() -> None:
+    for like in (np.ones(3, dtype=np.float32), np.ones(3)):
+        other = np.float64 if like.dtype == np.float32 else np.float32
+        with pytest.raises(ArrayTypeError):
+            hutchinson_diagonal(np.eye(3, dtype=other), 2, like=like)
+
+
+class Half(Norm):
+    """A norm that overrides the symmetric root alone."""
+
+    has_sqrt = True
+    has_half = True
+
+    def _apply(self, s: np.ndarray) -> np.ndarray:
+        return 4.0 * s
+
+    def _solve(self, s: np.ndarray) -> np.ndarray:
+        return 0.25 * s
+
+    def _inverse_sqrt(self, s: np.ndarray) -> np.ndarray:
+        return 0.5 * s
+
+
+def test_the_symmetric_root_serves_as_the_factor() -> None:
+    s = np.array([1.0, -2.0])
+    np.testing.assert_array_equal(Half().half_solve(s), 0.5 * s)
+    np.testing.assert_array_equal(Half().half_solve_t(s), 0.5 * s)
+    with pytest.raises(ArgumentError, match="eigenvalues"):
+        Half().equivalence()
+    with pytest.raises(ArgumentError, match="no square root"):
+        Half().sqrt(s)

@@ -1,0 +1,250 @@
+"""The claims on diagonal shares: their oracles, their verdicts, and that each of them can fail."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.integrate import quad
+
+from theory_checks.claim import Claim, Level, Verdict
+from theory_checks.claims.adaptive_norms import (
+    shares_concentration,
+    shares_estimator,
+    shares_expected_ols,
+    shares_expected_wigner,
+    shares_finite_n,
+    shares_laws,
+    shares_ols,
+    shares_wigner,
+)
+from theory_checks.engine import Budget, hunt
+from theory_checks.ledger import examine
+from theory_checks.shrink import leaves
+from tralgos.operators import Operator
+from tralgos.shares import gaussian_expected_wigner_share
+
+MODULES = (
+    shares_wigner, shares_expected_wigner, shares_concentration, shares_ols, shares_finite_n,
+    shares_expected_ols, shares_estimator,
+)  # fmt: skip
+
+RECORDED = {
+    "proposition-1": "holds",
+    "proposition-1-footnote": "needs",
+    "proposition-1-expected-share": "needs",
+    "proposition-1-order": "measured",
+    "share-concentration": "measured",
+    "proposition-2": "holds",
+    "figure-d2-other-data": "needs",
+    "proposition-2-gaussian": "holds",
+    "figure-d2": "measured",
+    "proposition-2-signs": "holds",
+    "proposition-2-expected-share": "needs",
+    "share-estimator": "measured",
+}
+
+FEW = settings(max_examples=15)
+
+
+def every_claim() -> dict[str, Claim]:
+    return {claim.id.split("/")[1]: claim for module in MODULES for claim in module.claims()}
+
+
+def test_every_statement_has_its_claim_and_its_verdict() -> None:
+    assert {name: claim.verdict.word for name, claim in every_claim().items()} == RECORDED
+
+
+@pytest.mark.parametrize("name", list(RECORDED))
+def test_verdicts_are_as_recorded(name: str) -> None:
+    """With every hypothesis dropped, every sabotage noticed and every figure in its range."""
+    claim = every_claim()[name]
+    entry = examine(claim, Level.QUICK, 1)
+    assert not entry.changed, entry
+    for form in claim.forms().values():
+        for condition in form.hypotheses:
+            assert (condition.dropped is None) == bool(condition.kept), condition.name
+    assert claim.proof
+
+
+@pytest.mark.parametrize("name", [n for n, word in RECORDED.items() if word == "needs"])
+def test_what_is_false_as_printed_falls_at_once_and_is_small(name: str) -> None:
+    """A counterexample is an edge case, so that no search decides over a verdict."""
+    found = hunt(every_claim()[name].printed, Budget(1, 0, 5.0), 0).violation
+    assert found is not None
+    assert found.found_by == "edge case"
+    assert found.instance["d"] <= 3
+    assert all(len(repr(x).strip("-").replace(".", "")) <= 3 for _, x in leaves(found.instance))
+
+
+# --------------------------------------------------------------------------- the laws
+
+small_laws = shares_laws.laws(1, 5, 2)
+
+
+@given(small_laws, st.integers(0, 4))
+@FEW
+def test_sums_by_enumeration(law: dict[str, Any], count: int) -> None:
+    weights: dict[int, int] = {}
+    pairs = list(shares_laws.weights_of(law).items())
+    for chosen in itertools.product(pairs, repeat=count):
+        total = sum(x for x, _ in chosen)
+        weights[total] = weights.get(total, 0) + math.prod(w for _, w in chosen)
+    assert shares_laws.sum_of(shares_laws.weights_of(law), count) == weights
+
+
+@given(small_laws, st.integers(1, 3), st.sampled_from([0.5, 1.0, 3.0]))
+@FEW
+def test_expected_share_by_enumeration_of_the_matrices(
+    law: dict[str, Any], d: int, sigma1: float
+) -> None:
+    pairs = list(shares_laws.weights_of(law).items())
+    places = [(i, j) for i in range(d) for j in range(i + 1)]
+    total = weight = Fraction(0)
+    for chosen in itertools.product(pairs, repeat=len(places)):
+        W = [[Fraction(0)] * d for _ in range(d)]
+        for (i, j), (x, _) in zip(places, chosen, strict=True):
+            W[i][j] = W[j][i] = Fraction(sigma1) * x if i == j else Fraction(x)
+        w = math.prod(w for _, w in chosen)
+        share = sum(W[i][i] for i in range(d)) / sum(map(sum, W))
+        total, weight = total + w * share, weight + w
+    instance = shares_expected_wigner._finite(d, law, sigma1=sigma1)
+    assert shares_expected_wigner._expected_share(instance) == total / weight
+
+
+@given(small_laws, st.integers(1, 2), st.integers(1, 2))
+@FEW
+def test_off_diagonal_by_enumeration_of_the_data(law: dict[str, Any], n: int, d: int) -> None:
+    """E|H_12| of data with both signs, against the enumeration of the expected shares."""
+    signed = shares_ols._centred(law)
+    instance = shares_ols._instance(signed, n, 2)
+    on, off, *_ = shares_expected_ols._means(shares_expected_ols._instance(law, 2, n))
+    assert shares_ols._off_diagonal(instance) == off / on
+    assert shares_ols._mass_ratio(instance) == off / on
+
+
+# ----------------------------------------------------------------------- the oracles
+
+
+def test_share_in_bulk_is_the_share() -> None:
+    """The screens compute what the margins do."""
+    for module, name in (
+        (shares_expected_wigner, "proposition-1-expected-share"),
+        (shares_expected_ols, "proposition-2-expected-share"),
+    ):
+        claim = {c.id.split("/")[1]: c for c in module.claims()}[name]
+        screen = claim.proven.screen
+        assert screen is not None
+        arrays = screen.draw(np.random.default_rng(0), 40)
+        slacks = screen.slack(np, arrays)
+        for row in range(40):
+            instance = screen.instance(arrays, row)
+            margins = claim.proven.margins(instance)
+            exact = 2.0**-52 * min(v for k, v in margins.items() if "tralgos" not in k)
+            if claim.proven.admits(instance) and exact < 0.5:
+                assert slacks[row] == pytest.approx(exact, abs=1e-12)
+
+
+def test_expected_share_of_two_gaussian_features() -> None:
+    rng = np.random.default_rng(0)
+    for n in (3, 8):
+        by_quad = quad(
+            lambda t, n=n: (t * (1 - t)) ** (n / 2 - 1) / t, 0.5, 1
+        )[0] * math.gamma(n) / math.gamma(n / 2) ** 2  # fmt: skip
+        assert shares_expected_ols._gaussian_pair(n) == pytest.approx(by_quad, rel=1e-10)
+        drawn = shares_expected_ols._drawn(2, n, 4000, rng)
+        assert abs(np.mean(drawn) - by_quad) < 4 * np.std(drawn) / math.sqrt(4000)
+
+
+def test_uniform_entries_by_simulation() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(-math.sqrt(3), math.sqrt(3), (2, 40000, 16))
+    sums = np.abs(np.sum(x * y, axis=1)) / 16
+    error = np.std(sums) / math.sqrt(len(sums))
+    assert abs(np.mean(sums) - shares_ols._uniform_ratio(16)) < 4 * error
+
+
+def test_drawn_shares_have_the_expected_mean() -> None:
+    drawn = shares_concentration._shares(10, 4000, np.random.default_rng(0))
+    error = np.std(drawn) / math.sqrt(len(drawn))
+    assert abs(np.mean(drawn) - gaussian_expected_wigner_share(10)) < 4 * error
+    one = shares_expected_ols._drawn(4, 1, 3, np.random.default_rng(1))
+    x = np.random.default_rng(1).standard_normal((4, 1))
+    H = np.abs(x @ x.T)
+    assert one[0] == pytest.approx(np.trace(H) / H.sum(), rel=1e-14)
+
+
+def test_tails_by_simulation() -> None:
+    law = shares_laws.record([1, 8], [1, 1])
+    instance = shares_concentration._instance(3, law, 0.125)
+    Z = np.random.default_rng(0).choice([1.0, 8.0], (20000, 6))
+    share = Z[:, :3].sum(axis=1) / (Z[:, :3].sum(axis=1) + 2 * Z[:, 3:].sum(axis=1))
+    for found, wanted in zip(
+        (np.mean(share >= 1 / 3 + 0.125), np.mean(share <= 1 / 3 - 0.125)),
+        shares_concentration._tails(instance),
+        strict=True,
+    ):
+        assert abs(found - float(wanted)) < 0.015
+
+
+# ------------------------------------------------------------- what the checks notice
+
+
+def test_pairs_counted_once_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    share = shares_expected_wigner._expected_share
+    monkeypatch.setattr(
+        shares_expected_wigner,
+        "_expected_share",
+        lambda instance: share({**instance, "sigma2": instance["sigma2"] / 2}),
+    )
+    form = every_claim()["proposition-1-expected-share"].proven
+    assert hunt(form, Budget(20, 0, 5.0), 0).violation is not None
+
+
+def test_a_wrong_constant_in_the_limit_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    off = shares_ols._off_diagonal
+    monkeypatch.setattr(shares_ols, "_off_diagonal", lambda i: off(i) * 2)
+    form = every_claim()["proposition-2"].printed
+    assert hunt(form, Budget(20, 0, 5.0), 0).violation is not None
+
+
+def test_equality_needs_what_it_needs() -> None:
+    """The two shares agree where sigma1 = 2 sigma2, and where |Z| is constant."""
+    law = shares_laws.record([1, 3], [2, 1])
+    for instance in (
+        shares_expected_wigner._finite(3, law, sigma1=2.0),
+        shares_expected_wigner._finite(4, shares_laws.record([5], [1]), sigma1=3.0),
+    ):
+        share = shares_expected_wigner._expected_share(instance)
+        assert share == shares_expected_wigner._share_of_expectation(instance)
+    assert shares_expected_wigner._expected_share(
+        shares_expected_wigner._finite(3, law, sigma1=2.0)
+    ) == Fraction(2, 4)
+
+
+def test_products_are_remembered() -> None:
+    operator = shares_estimator._Products(np.eye(4))
+    assert isinstance(operator, Operator)
+    operator.matmat(np.eye(4)[:, [2, 0]])
+    operator.matvec(np.eye(4)[:, 3])
+    assert operator.seen == [2, 0, 3]
+
+
+def test_a_broken_claim_is_told() -> None:
+    """Were the bound of the Gaussian excess half as large, the hunt would find it."""
+    claim = every_claim()["proposition-2-gaussian"]
+
+    def halved(instance: dict[str, Any]) -> dict[str, float]:
+        excess, bound = shares_finite_n._gaussian_bound(instance)
+        return {"half the bound": bound / 2 - excess}
+
+    worse = dataclasses.replace(claim.printed, margins=halved, sabotage=(), bound=None)
+    assert hunt(worse, Budget(20, 0, 5.0), 0).violation is not None
+    assert claim.verdict is Verdict.HOLDS

@@ -1,0 +1,101 @@
+"""TeX to MathML while the page is made; what cannot be converted stays as its source."""
+
+from __future__ import annotations
+
+import html
+import re
+from xml.etree.ElementTree import Element
+
+from latex2mathml.converter import convert_to_element
+
+from theory_checks.page.markup import Markup, element, joined, words
+
+__all__ = ["formula", "hypothesis_text", "mathml"]
+
+#: What may reach the page. The converter copies text and attributes as they are, so its
+#: tree is written anew: other elements make the conversion fail, other attributes are dropped.
+_ELEMENTS = frozenset(
+    "math mrow mi mn mo mtext ms mspace mfrac msqrt mroot msub msup msubsup munder mover "
+    "munderover mtable mtr mtd mstyle mpadded mphantom menclose".split()
+)
+_ATTRIBUTES = frozenset(
+    "accent columnalign columnspacing depth display displaystyle fence form height largeop "
+    "linethickness lspace mathvariant maxsize minsize movablelimits rowspacing rspace "
+    "scriptlevel separator stretchy symmetric voffset width".split()
+)
+
+#: Where a long formula may be broken into pieces that stand in lines of their own.
+_BREAK = re.compile(r",?\s*\\q?quad(?![A-Za-z])|(?=\\(?:iff|implies)(?![A-Za-z]))")
+_DEEPER = re.compile(r"\\left(?![A-Za-z])|\\begin(?![A-Za-z])|(?<!\\)[{(\[]")
+_SHALLOWER = re.compile(r"\\right(?![A-Za-z])|\\end(?![A-Za-z])|(?<!\\)[})\]]")
+
+#: Words inside TeX, and its commands: what is left of TeX then has no long words.
+_INSIDE = re.compile(r"\\(?:text|mathrm|operatorname)\s*\{[^{}]*\}|\\[A-Za-z]+")
+_WORD = re.compile(r"[A-Za-z]{3,}")
+
+
+class _UnknownError(ValueError):
+    """An element or a command that is not known."""
+
+
+def _rewritten(node: Element) -> Markup:
+    tag = node.tag.rsplit("}", 1)[-1]
+    text = html.unescape(node.text or "")
+    if tag not in _ELEMENTS or text.startswith("\\"):
+        raise _UnknownError(tag)
+    attributes: dict[str, str] = {k: v for k, v in node.attrib.items() if k in _ATTRIBUTES}
+    return element(tag, text, [_rewritten(child) for child in node], **attributes)
+
+
+def mathml(tex: str) -> Markup | None:
+    """Convert TeX to one MathML element; None where that cannot be done.
+
+    Parameters
+    ----------
+    tex : str
+        Without dollar signs.
+    """
+    if not tex.strip():
+        return None
+    try:
+        return _rewritten(convert_to_element(tex))
+    except Exception:  # whatever the converter trips over: its source is shown instead
+        return None
+
+
+def _pieces(tex: str) -> list[str]:
+    """Cut a formula at its quads, and before "iff" and "implies", outside all brackets."""
+    cuts, start = [], 0
+    for match in _BREAK.finditer(tex):
+        before = tex[: match.start()]
+        if len(_DEEPER.findall(before)) == len(_SHALLOWER.findall(before)):
+            cuts.append(tex[start : match.start()])
+            start = match.end()
+    return [piece for piece in (*cuts, tex[start:]) if piece.strip()]
+
+
+def formula(tex: str) -> Markup:
+    """Return a formula, in pieces that a narrow page sets in lines of their own.
+
+    Where it cannot be converted, its TeX stands there as it is.
+    """
+    pieces = [mathml(piece) for piece in _pieces(tex)]
+    if not pieces or any(piece is None for piece in pieces):
+        return element("code", tex, class_="tex")
+    return words(*pieces)
+
+
+def _is_tex(text: str) -> bool:
+    return not _WORD.search(_INSIDE.sub(" ", text))
+
+
+def hypothesis_text(text: str) -> Markup:
+    """Return a hypothesis, which is in TeX or in words.
+
+    It is in words where it has one of three letters or more outside ``\\text``;
+    commands among words are converted one by one.
+    """
+    if _is_tex(text):
+        return formula(text)
+    pieces = [formula(piece) if "\\" in piece else piece for piece in text.split(" ")]
+    return joined(words(*pieces))

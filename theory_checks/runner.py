@@ -1,0 +1,154 @@
+"""All cells of a run: in this process or on several, kept as they come, with the same result."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+
+from theory_checks.cells import Cell, cells_of, run_cell, superfluous
+from theory_checks.claim import Claim, Level
+from theory_checks.registry import all_claims
+
+__all__ = ["BackendError", "Run", "gather", "namespace_of"]
+
+Results = dict[Cell, dict[str, Any]]
+
+
+class BackendError(ValueError):
+    """A backend that is not there; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What decides the results of a run: level, seed, backend, and the modules of claims."""
+
+    level: Level
+    seed: int
+    backend: str = "numpy"
+    modules: tuple[str, ...] = ()
+
+
+def namespace_of(backend: str) -> Any:
+    """Return the namespace in which bulk screening is done.
+
+    Parameters
+    ----------
+    backend : str
+        ``"numpy"`` or ``"cupy"``.
+
+    Raises
+    ------
+    BackendError
+        When CuPy, or a device for it, is missing.
+    """
+    if backend == "numpy":
+        return np
+    try:
+        cupy = importlib.import_module("cupy")
+    except ImportError as error:
+        raise BackendError(f"backend 'cupy': CuPy cannot be imported ({error})") from error
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        raise BackendError(f"backend 'cupy': CuPy finds no device ({error})") from error
+    if count < 1:
+        raise BackendError("backend 'cupy': CuPy finds no device")
+    return cupy
+
+
+@functools.cache
+def _claims_of(modules: tuple[str, ...]) -> Mapping[str, Claim]:
+    # A worker builds the claims once: they hold functions, which cannot be sent.
+    return all_claims(modules)
+
+
+def _work(cell: Cell, run: Run) -> dict[str, Any]:
+    claim = _claims_of(run.modules)[cell.claim]
+    return run_cell(claim, cell, run.level, run.seed, namespace_of(run.backend))
+
+
+def _serial(
+    cells: Iterable[Cell], claims: Mapping[str, Claim], run: Run, results: Results
+) -> Iterator[tuple[Cell, dict[str, Any]]]:
+    xp = namespace_of(run.backend)
+    for cell in cells:
+        if not superfluous(cell, results):
+            yield cell, run_cell(claims[cell.claim], cell, run.level, run.seed, xp)
+
+
+def _parallel(
+    cells: Iterable[Cell], run: Run, results: Results, jobs: int
+) -> Iterator[tuple[Cell, dict[str, Any]]]:
+    """Hand out cells in their order, a few ahead of the workers, as long as they are wanted."""
+    waiting = iter(cells)
+    at_work: dict[Future[dict[str, Any]], Cell] = {}
+    # Started anew, not forked: a fork would copy threads that hold locks.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        try:
+            while True:
+                while len(at_work) < 2 * jobs:
+                    cell = next((c for c in waiting if not superfluous(c, results)), None)
+                    if cell is None:
+                        break
+                    at_work[pool.submit(_work, cell, run)] = cell
+                if not at_work:
+                    return
+                done, _ = wait(at_work, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield at_work.pop(future), future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def gather(
+    claims: Mapping[str, Claim],
+    run: Run,
+    *,
+    jobs: int = 1,
+    known: Mapping[Cell, dict[str, Any]] | None = None,
+    keep: Callable[[Cell, dict[str, Any]], None] | None = None,
+    watch: Callable[[Cell, int, int], None] | None = None,
+) -> Results:
+    """Do every cell of the claims and return what each found.
+
+    Parameters
+    ----------
+    claims : mapping
+        The claims by id.
+    run : Run
+        What decides the results.
+    jobs : int
+        Processes. More than one build the claims anew from the registry and
+        ``run.modules``, so `claims` must be among those.
+    known : mapping or None
+        Cells that were done before.
+    keep : callable or None
+        Called with each cell that was done and what it found.
+    watch : callable or None
+        Called with each cell that was done, the number done and the number in all.
+
+    Raises
+    ------
+    BackendError
+        When the backend is not there, before any work.
+    """
+    namespace_of(run.backend)
+    every = sorted(cell for claim in claims.values() for cell in cells_of(claim, run.level))
+    wanted = set(every)
+    results: Results = {c: r for c, r in (known or {}).items() if c in wanted}
+    left = [cell for cell in every if cell not in results]
+    done = _serial(left, claims, run, results) if jobs == 1 else _parallel(left, run, results, jobs)
+    for cell, result in done:
+        results[cell] = result
+        if keep is not None:
+            keep(cell, result)
+        if watch is not None:
+            watch(cell, len(results), len(every))
+    return results
