@@ -1,8 +1,12 @@
 """Sphinx configuration; built by `make docs`, warnings as errors."""
 
 import re
+from pathlib import Path
 
 import tralgos
+from theory_checks.claim_pages import write_claim_pages
+from theory_checks.registry import all_claims
+from theory_checks.replay import kept
 
 project = "tralgos"
 author = "The tralgos developers"
@@ -51,6 +55,12 @@ def keep_bars(app, what, name, obj, options, lines):
             block = indent
 
 
+def write_pages(app):
+    """Make the page of each claim anew, so that it cannot differ from the claim."""
+    write_claim_pages(all_claims(), kept(), Path(app.srcdir) / "claims")
+
+
 def setup(app):
+    app.connect("builder-inited", write_pages)
     # After numpydoc, which has its own order of sections to make.
     app.connect("autodoc-process-docstring", keep_bars, priority=900)

@@ -22,13 +22,12 @@ from theory_checks.registry import (
     ClaimSourceError,
     UnknownClaimError,
     all_claims,
-    chosen,
     of_module,
 )
 from theory_checks.replay import ReplayError, read, replay
 from theory_checks.report import Reporter
 from theory_checks.runner import BackendError
-from theory_checks.verification import default_jobs, hunt_one, verify
+from theory_checks.verification import default_jobs, hunt_one, show, verify
 
 __all__ = ["main"]
 
@@ -133,7 +132,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "list", parents=[_sources()], help="list the claims with their recorded verdicts"
     )
-    show = commands.add_parser("show", parents=[_sources()], help="show one claim in full")
+    show = commands.add_parser(
+        "show", parents=[_sources()], help="show one claim in full, with quick evidence"
+    )
     show.add_argument("id", metavar="ID")
     _add_verify(commands)
     hunting = commands.add_parser(
@@ -184,11 +185,6 @@ def _list(_: argparse.Namespace, claims: dict[str, Claim], reporter: Reporter) -
     return _OK
 
 
-def _show(options: argparse.Namespace, claims: dict[str, Claim], reporter: Reporter) -> int:
-    reporter.claim(chosen([options.id], claims)[options.id])
-    return _OK
-
-
 def _verify(options: argparse.Namespace, claims: dict[str, Claim], reporter: Reporter) -> int:
     if options.module and not options.ids:
         options.ids = [claim.id for name in options.module for claim in of_module(name)]
@@ -236,7 +232,7 @@ def _replay(options: argparse.Namespace, claims: dict[str, Claim], reporter: Rep
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace, dict[str, Claim], Reporter], int]] = {
     "list": _list,
-    "show": _show,
+    "show": show,
     "verify": _verify,
     "hunt": hunt_one,
     "draw": _draw,

@@ -178,9 +178,47 @@ class Reporter:
         self.line(f"recorded verdict: {claim.verdict.word} ({claim.verdict.value})")
         for name, form in claim.forms().items():
             self._form(name, form)
-        for heading, text in (("notes", claim.notes), ("proof", claim.proof)):
+        for heading, text in (
+            ("notes", claim.notes),
+            ("beyond the paper", claim.ours),
+            ("not testable", claim.untestable),
+            ("proof", claim.proof),
+        ):
             if text:
                 self.line(f"\n{heading}: {text}")
+
+    def evidence(self, entry: Entry) -> None:
+        """Show what was found out about one claim, and how to see it again."""
+        self.line(f"\nevidence, gathered now in {entry.seconds:.1f} s: {entry.verdict.word}")
+        for name, form in entry.forms.items():
+            self.line(f"\n{name}:")
+            self._hunt(form.hunt)
+            for outcome in form.dropped:
+                found = "fails" if outcome.needed else f"no failure in {outcome.tried} instances"
+                self.line(f"  without {outcome.hypothesis!r}: {found}")
+            for broken in form.sabotage:
+                noticed = f"noticed ({broken.found_by})" if broken.noticed else "NOT noticed"
+                self.line(f"  broken algorithm, {broken.name}: {noticed}")
+            for file in form.files:
+                self.line(f"  replay: theory-checks replay theory_checks/counterexamples/{file}")
+        self._details(entry)
+        self.line(
+            f"\nagain, with files to replay: theory-checks verify {entry.claim.id} --report DIR"
+        )
+
+    def _hunt(self, found: Hunt) -> None:
+        screened = f" and {found.screened:,} screened" if found.screened else ""
+        self.line(f"  {found.instances:,} instances{screened} in {found.seconds:.1f} s")
+        if found.withdrawn:
+            self.line(f"  {found.withdrawn} violations withdrawn: rounding")
+        if found.worst is not None:
+            self.line(f"  worst margin {_shown(found.worst.margin)} ({found.worst.name})")
+            self.line(f"    {found.worst.instance}")
+        if found.tightest is not None:
+            met = found.tightest
+            sides = f"{met.computed:.6g} against {met.theoretical:.6g}"
+            self.line(f"  tightest ratio {met.ratio:.6f}: {sides}")
+            self.line(f"    {met.instance}")
 
     def _form(self, name: str, form: Form) -> None:
         self.line(f"\n{name}: {form.statement}")
@@ -190,6 +228,8 @@ class Reporter:
             if condition.dropped is not None:
                 what = "the claim fails" if condition.dropped.fails else "the claim still holds"
                 self.line(f"    without it {what}. {condition.dropped.note}".rstrip())
+            elif condition.kept:
+                self.line(f"    not dropped: {condition.kept}")
 
     def ledger(self, entries: Iterable[Entry]) -> None:
         """Show verdicts in a table by paper, then the counterexamples and the figures."""
@@ -283,13 +323,8 @@ class Reporter:
 
     def hunted(self, claim_id: str, form_name: str, result: Hunt) -> None:
         """Show what one hunt found."""
-        total = result.instances + result.screened
-        self.line(f"{claim_id}, {form_name}: {total} instances in {result.seconds:.1f} s")
-        if result.worst is not None:
-            self.line(f"  worst margin {_shown(result.worst.margin)} ({result.worst.name})")
-        if result.tightest is not None:
-            self.line(f"  tightest ratio {result.tightest.ratio:.6f}")
-            self.line(f"    {result.tightest.instance}")
+        self.line(f"{claim_id}, {form_name}:")
+        self._hunt(result)
         if result.violation is None:
             self.line("  no violation")
         else:

@@ -1,4 +1,4 @@
-"""The commands that gather evidence: `verify` over many claims, `hunt` on one."""
+"""The commands that gather evidence: `verify` over many claims, `show` and `hunt` on one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from theory_checks.codec import from_plain
 from theory_checks.document import ledger_document, write_instances
 from theory_checks.evidence import Hunt, merged
 from theory_checks.journal import Journal
-from theory_checks.ledger import Entry, assembled
+from theory_checks.ledger import Entry, assembled, examine
 from theory_checks.page import write_page
 from theory_checks.provenance import fingerprint, versions
 from theory_checks.registry import UnknownClaimError, chosen
@@ -27,7 +27,7 @@ from theory_checks.replay import Record, kept, write
 from theory_checks.report import Reporter
 from theory_checks.runner import Results, Run, gather, namespace_of
 
-__all__ = ["default_jobs", "hunt_one", "verify"]
+__all__ = ["default_jobs", "hunt_one", "show", "verify"]
 
 #: Exit codes: everything as recorded; something changed.
 _OK, _CHANGED = 0, 1
@@ -110,6 +110,17 @@ def verify(options: argparse.Namespace, claims: dict[str, Claim], reporter: Repo
     reporter.summary(entries, seconds)
     _written(ledger_document(entries, run, seconds), entries, options)
     return _CHANGED if any(entry.changed for entry in entries) else _OK
+
+
+def show(options: argparse.Namespace, claims: dict[str, Claim], reporter: Reporter) -> int:
+    """Show one claim in full, with evidence gathered now at the quick level."""
+    claim = chosen([options.id], claims)[options.id]
+    reporter.claim(claim)
+    with reporter.progress(None) as progress:
+        progress.at(claim.id)
+        entry = examine(claim, Level.QUICK, 0, kept())
+    reporter.evidence(entry)
+    return _CHANGED if entry.changed else _OK
 
 
 def _rounds(

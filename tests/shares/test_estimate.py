@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse
+import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -190,6 +191,15 @@ def test_standard_error_over_all_samples() -> None:
     found = [_estimate(y[c], x[c], 14, 0.95) for c in samples]
     spread = np.std([e.share for e in found])
     assert np.sqrt(np.mean([e.standard_error**2 for e in found])) == pytest.approx(spread, rel=0.05)
+
+
+@pytest.mark.parametrize(("k", "confidence"), [(2, 0.5), (3, 0.9), (20, 0.95)])
+def test_width_is_that_of_student(k: int, confidence: float) -> None:
+    rng = np.random.default_rng(k)
+    x = rng.uniform(2.0, 2.1, k)
+    found = _estimate(rng.uniform(0.99, 1.01, k), x, 1000, confidence)
+    wanted = scipy.stats.t.interval(confidence, k - 1, found.share, found.standard_error)
+    assert (found.low, found.high) == pytest.approx(wanted, rel=1e-12)
 
 
 def test_no_spread_no_width() -> None:

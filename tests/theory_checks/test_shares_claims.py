@@ -48,6 +48,7 @@ RECORDED = {
     "figure-d2": "measured",
     "proposition-2-signs": "holds",
     "proposition-2-expected-share": "needs",
+    "proposition-2-expected-share-gaussian": "measured",
     "share-estimator": "measured",
 }
 
@@ -72,6 +73,7 @@ def test_verdicts_are_as_recorded(name: str) -> None:
         for condition in form.hypotheses:
             assert (condition.dropped is None) == bool(condition.kept), condition.name
     assert claim.proof
+    assert (claim.verdict is Verdict.MEASURED) == (claim.measure is not None)
 
 
 @pytest.mark.parametrize("name", [n for n, word in RECORDED.items() if word == "needs"])
@@ -159,8 +161,14 @@ def test_expected_share_of_two_gaussian_features() -> None:
             lambda t, n=n: (t * (1 - t)) ** (n / 2 - 1) / t, 0.5, 1
         )[0] * math.gamma(n) / math.gamma(n / 2) ** 2  # fmt: skip
         assert shares_expected_ols._gaussian_pair(n) == pytest.approx(by_quad, rel=1e-10)
+        assert float(shares_expected_ols._gap(n)[1]) == pytest.approx(by_quad, rel=1e-10)
         drawn = shares_expected_ols._drawn(2, n, 4000, rng)
         assert abs(np.mean(drawn) - by_quad) < 4 * np.std(drawn) / math.sqrt(4000)
+
+
+def test_expected_share_of_two_gaussian_features_in_closed_form() -> None:
+    for n, wanted in ((1, 2 / math.pi), (2, math.log(2))):
+        assert float(shares_expected_ols._gap(n)[1]) == pytest.approx(wanted, rel=1e-14)
 
 
 def test_uniform_entries_by_simulation() -> None:
@@ -168,7 +176,7 @@ def test_uniform_entries_by_simulation() -> None:
     x, y = rng.uniform(-math.sqrt(3), math.sqrt(3), (2, 40000, 16))
     sums = np.abs(np.sum(x * y, axis=1)) / 16
     error = np.std(sums) / math.sqrt(len(sums))
-    assert abs(np.mean(sums) - shares_ols._uniform_ratio(16)) < 4 * error
+    assert abs(np.mean(sums) - shares_finite_n._uniform_ratio(16)) < 4 * error
 
 
 def test_drawn_shares_have_the_expected_mean() -> None:

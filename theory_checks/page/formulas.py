@@ -15,13 +15,15 @@ __all__ = ["formula", "hypothesis_text", "mathml"]
 #: What may reach the page. The converter copies text and attributes as they are, so its
 #: tree is written anew: other elements make the conversion fail, other attributes are dropped.
 _ELEMENTS = frozenset(
-    "math mrow mi mn mo mtext ms mspace mfrac msqrt mroot msub msup msubsup munder mover "
-    "munderover mtable mtr mtd mstyle mpadded mphantom menclose".split()
+    ("math", "mrow", "mi", "mn", "mo", "mtext", "ms", "mspace", "mfrac", "msqrt", "mroot")
+    + ("msub", "msup", "msubsup", "munder", "mover", "munderover", "mtable", "mtr", "mtd")
+    + ("mstyle", "mpadded", "mphantom", "menclose")
 )
 _ATTRIBUTES = frozenset(
-    "accent columnalign columnspacing depth display displaystyle fence form height largeop "
-    "linethickness lspace mathvariant maxsize minsize movablelimits rowspacing rspace "
-    "scriptlevel separator stretchy symmetric voffset width".split()
+    ("accent", "columnalign", "columnspacing", "depth", "display", "displaystyle", "fence")
+    + ("form", "height", "largeop", "linethickness", "lspace", "mathvariant", "maxsize")
+    + ("minsize", "movablelimits", "rowspacing", "rspace", "scriptlevel", "separator")
+    + ("stretchy", "symmetric", "voffset", "width")
 )
 
 #: Where a long formula may be broken into pieces that stand in lines of their own.
@@ -92,8 +94,8 @@ def _is_tex(text: str) -> bool:
 def hypothesis_text(text: str) -> Markup:
     """Return a hypothesis, which is in TeX or in words.
 
-    It is in words where it has one of three letters or more outside ``\\text``;
-    commands among words are converted one by one.
+    It is in words where it has one of three letters or more that is neither a command
+    nor in a group of text; commands among words are converted one by one.
     """
     if _is_tex(text):
         return formula(text)

@@ -43,21 +43,21 @@ def _attribute(name: str, value: str | float | bool | None) -> str:
     return f" {spelt}" if value is True else f' {spelt}="{html.escape(str(value))}"'
 
 
-def element(name: str, *children: Child, **attributes: str | float | bool | None) -> Markup:
+def element(tag: str, /, *children: Child, **attributes: str | float | bool | None) -> Markup:
     """Make one element.
 
     Parameters
     ----------
-    name : str
-        Of the element.
+    tag : str
+        Its name.
     children : str, Markup, iterables of them, or None
         What it holds, in its order; None is nothing.
     attributes : str, number, bool or None
         ``class_`` stands for ``class``, an underscore for a hyphen; True makes
         an attribute without a value, None and False none at all.
     """
-    opening = f"<{name}{''.join(_attribute(k, v) for k, v in attributes.items())}>"
-    return Markup(opening if name in _VOID else f"{opening}{joined(*children)}</{name}>")
+    opening = f"<{tag}{''.join(_attribute(k, v) for k, v in attributes.items())}>"
+    return Markup(opening if tag in _VOID else f"{opening}{joined(*children)}</{tag}>")
 
 
 def words(*pieces: Child) -> Markup:

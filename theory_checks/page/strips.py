@@ -92,8 +92,9 @@ def interval_strip(figure: dict[str, Any]) -> Markup | None:
     if claimed is not None:
         name += f", claimed {plain(claimed[0])} to {plain(claimed[1])}"
     box = f"0 0 {_WIDTH:g} {_HEIGHT:g}"
-    return element("svg", element("title", name), parts, labels, viewBox=box, role="img",
-                   class_="strip")  # fmt: skip
+    return element(
+        "svg", element("title", name), parts, labels, viewBox=box, role="img", class_="strip"
+    )
 
 
 def bound_bars(computed: float, theoretical: float) -> Markup | None:

@@ -95,7 +95,7 @@ def diagonal_share(
     confidence : float
         Probability that the interval is to cover the share, in (0, 1).
     block : int
-        Columns of one product. Memory: 2 `block` vectors of length n.
+        Columns of one product. Memory: 3 `block` vectors of length n.
     like : array, optional
         A vector of the kind that A multiplies, for an operator that accepts any. Default: where
         the operator lives, else NumPy in float64.

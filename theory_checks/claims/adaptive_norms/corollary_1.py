@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -16,12 +18,15 @@ from theory_checks.claim import (
     Form,
     Instance,
     Margins,
+    Sabotage,
+    Screen,
     Verdict,
     in_roundings,
 )
 from theory_checks.claims.adaptive_norms.common import (
     EXACT,
     PAPER,
+    assorted,
     eigenpairs,
     fewer_gradients,
     rule_of,
@@ -46,6 +51,20 @@ def _momentum(instance: Instance) -> list[Fraction]:
     for g in instance["gradients"]:
         average = [beta * m + (1 - beta) * x for m, x in zip(average, exact(g), strict=True)]
     return average
+
+
+def _newest(instance: Instance) -> list[Fraction]:
+    """No average at all."""
+    return exact(instance["gradients"][-1])
+
+
+def _undecayed(instance: Instance) -> list[Fraction]:
+    """An average that gives every gradient the weight 1 - beta."""
+    if instance["rule"] != "adam":
+        return _newest(instance)
+    weight = 1 - Fraction(instance["beta"])
+    columns = zip(*(exact(g) for g in instance["gradients"]), strict=True)
+    return [weight * sum(column, Fraction(0)) for column in columns]
 
 
 def _claimed(instance: Instance) -> list[Fraction]:
@@ -85,9 +104,10 @@ class _Root:
     def _parts(self, vector: Sequence[Real]) -> list[Real]:
         return [dot(v, vector) for v in self._vectors]
 
-    def solve(self, vector: Sequence[Real]) -> list[Real]:
-        """A^{-1/2} times a vector."""
-        parts = [p / r for p, r in zip(self._parts(vector), self._roots, strict=True)]
+    def solve(self, vector: Sequence[Real], power: float = 0.5) -> list[Real]:
+        """A^{-power} times a vector."""
+        double = precise().mpf(2 * power)
+        parts = [p / r**double for p, r in zip(self._parts(vector), self._roots, strict=True)]
         n = len(parts)
         return [dot(parts, [v[i] for v in self._vectors]) for i in range(n)]
 
@@ -104,26 +124,58 @@ class _Root:
         )
 
 
-def _margins(instance: Instance) -> Margins:
+#: The average that Adam keeps, of an instance.
+Average = Callable[[Instance], list[Fraction]]
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What a step of the method is made of: the sign, the power of A, Adam's average."""
+
+    sign: int = -1
+    power: float = 0.5
+    average: Average = _momentum
+
+
+_TRUE = _Step()
+
+
+def _sides(instance: Instance, method: _Step = _TRUE) -> tuple[Real, Real, Real, Real]:
+    """Of the model: the step's value, the minimum's size, the direction's, and their scale."""
     root, slope = _Root(instance), [real(x) for x in _claimed(instance)]
-    step = [-real(instance["eta"]) * x for x in root.solve(slope)]
-    radius = instance["eta"] * root.dual(slope)
+    eta = real(instance["eta"])
+    step = [method.sign * eta * x for x in root.solve(slope, method.power)]
+    radius = eta * root.dual(slope)
     model = slope if instance["model"] == "momentum" else reals(instance["gradients"][-1])
     value, size = dot(model, step), radius * root.dual(model)
-    off = max(abs(a - b) for a, b in zip(_claimed(instance), _momentum(instance), strict=True))
-    largest = max(abs(x) for g in instance["gradients"] for x in g)
     direction = reals(instance["direction"])
-    along = -radius * abs(dot(model, direction)) / (root.length(direction) or 1)
-    return {
+    along = radius * abs(dot(model, direction)) / (root.length(direction) or 1)
+    inside = in_roundings(radius - root.length(step), radius + root.length(step), EXACT)
+    return value, size, along, inside
+
+
+def _margins(instance: Instance, method: _Step = _TRUE) -> Margins:
+    value, size, along, inside = _sides(instance, method)
+    claimed, kept = _claimed(instance), method.average(instance)
+    off = max(abs(a - b) for a, b in zip(claimed, kept, strict=True))
+    largest = max(abs(x) for g in instance["gradients"] for x in g)
+    scale = size + abs(value)
+    margins = {
         "the method's step": in_roundings(-off, largest, EXACT),
-        "it is the minimum": in_roundings(-size - value, size + abs(value), EXACT)
-        if size or value
-        else EXACT,
-        "no direction is better": in_roundings(along - value, size + abs(value), EXACT)
-        if size or value
-        else EXACT,
-        "the norm's step": _solve_margin(instance, root, slope),
+        "in the region": inside,
+        "it is the minimum": in_roundings(-size - value, scale, EXACT),
+        "no direction is better": in_roundings(-along - value, scale, EXACT),
     }
+    if method is _TRUE:
+        slope = [real(x) for x in claimed]
+        margins["the norm's step"] = _solve_margin(instance, _Root(instance), slope)
+    return margins
+
+
+def _bound(instance: Instance) -> tuple[float, float] | None:
+    """What the direction of the instance reaches, and the minimum, both as decreases."""
+    _, size, along, _ = _sides(instance)
+    return (float(along), float(size)) if size > 0 else None
 
 
 def _solve_margin(instance: Instance, root: _Root, slope: list[Real]) -> float:
@@ -175,11 +227,68 @@ def _instance(
     }
 
 
+def _draw(rng: np.random.Generator, size: int) -> Mapping[str, np.ndarray]:
+    return {
+        "gradients": assorted(rng, (size, 3, 2), 8.0),
+        "direction": assorted(rng, (size, 2), 8.0),
+        "beta": rng.uniform(0.01, 0.99, size),
+        "epsilon": rng.choice([1.0, 0.25, 1e-3], size),
+        "rule": rng.integers(0, len(_METHODS), size),
+        "kind": rng.integers(0, 2, size),
+    }
+
+
+def _slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """1 - (m'p)^2 / (p'Rp m'R^-1 m) with R = A^{1/2}, which is (A + d) / (tr A + 2 d)^{1/2}
+    in the plane, d^2 the determinant of A.
+    """
+    g, p, beta = arrays["gradients"], arrays["direction"], arrays["beta"][:, None]
+    decayed = (1 - beta) * beta ** xp.arange(g.shape[1] - 1, -1, -1)
+    weights = xp.where(arrays["rule"][:, None] == 1, 1.0, decayed)
+    a = xp.sum(weights * g[..., 0] ** 2, axis=1) + arrays["epsilon"]
+    c = xp.sum(weights * g[..., 1] ** 2, axis=1) + arrays["epsilon"]
+    mixed = xp.sum(weights * g[..., 0] * g[..., 1], axis=1)
+    b = xp.where(arrays["kind"] == 0, 0.0, mixed)
+    root = xp.sqrt(a * c - b * b)
+    trace = xp.sqrt(a + c + 2 * root)
+    a, b, c = (a + root) / trace, b / trace, (c + root) / trace
+    average = xp.sum(decayed[..., None] * g, axis=1)
+    m = xp.where(arrays["rule"][:, None] == 2, average, g[:, -1])
+    energy = a * p[:, 0] ** 2 + 2 * b * p[:, 0] * p[:, 1] + c * p[:, 1] ** 2
+    dual = (c * m[:, 0] ** 2 - 2 * b * m[:, 0] * m[:, 1] + a * m[:, 1] ** 2) / root
+    sizes = energy * dual
+    along = (m[:, 0] * p[:, 0] + m[:, 1] * p[:, 1]) ** 2
+    return xp.where(sizes > 0, 1 - along / xp.where(sizes > 0, sizes, 1.0) + 1e-9, 1.0)
+
+
+def _row(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
+    rule = _METHODS[int(arrays["rule"][row])]
+    kind = ("diagonal", "full")[int(arrays["kind"][row])]
+    drawn = _instance(arrays["gradients"][row].tolist(), rule, kind=kind)
+    numbers = {name: float(arrays[name][row]) for name in ("beta", "epsilon")}
+    return {**drawn, **numbers, "direction": arrays["direction"][row].tolist()}
+
+
+def _sabotage() -> tuple[Sabotage, ...]:
+    broken = {
+        "the step goes uphill": _Step(sign=1),
+        "A in the place of its root": _Step(power=1.0),
+        "no average": _Step(average=_newest),
+        "an average that does not forget": _Step(average=_undecayed),
+    }
+
+    def judged(method: _Step) -> Callable[[Instance], Margins]:
+        return lambda instance: _margins(instance, method)
+
+    return tuple(Sabotage(name, judged(method)) for name, method in broken.items())
+
+
 def _conditions() -> tuple[Condition, ...]:
     """What it takes to make the corollary true for Adam."""
     proper = Condition(
         "proper", r"0 < \beta < 1,\ \epsilon > 0,\ \eta > 0",
         lambda i: 0 < i["beta"] < 1 and i["epsilon"] > 0 and i["eta"] > 0,
+        kept="the methods' own parameters; without epsilon A may have no inverse",
     )  # fmt: skip
     own = Condition(
         "the sum is over g_k",
@@ -231,7 +340,10 @@ def _corollary_1() -> Claim:
         _margins,
         edges=lambda: [_instance([[1.0, 2.0], [-1.0, 0.5]], rule) for rule in _METHODS],
         reduce=fewer_gradients,
-        effort=80,
+        screen=Screen(_draw, _slack, _row),
+        bound=_bound,
+        sabotage=_sabotage(),
+        effort=50,
     )
     return Claim(
         "adaptive-norms/corollary-1",

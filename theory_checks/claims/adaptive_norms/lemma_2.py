@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -16,6 +17,8 @@ from theory_checks.claim import (
     Form,
     Instance,
     Margins,
+    Sabotage,
+    Screen,
     Verdict,
     fact,
     in_roundings,
@@ -23,8 +26,10 @@ from theory_checks.claim import (
 from theory_checks.claims.adaptive_norms.common import (
     EXACT,
     PAPER,
+    assorted,
     eigenpairs,
     fewer_gradients,
+    plane_spectrum,
     rule_of,
     streamed,
     streams,
@@ -38,15 +43,23 @@ __all__ = ["claims"]
 _KINDS = ("diagonal", "full", "window")
 
 
-def _matrix(instance: Instance) -> list[list[Fraction]]:
+#: The weights of a number of gradients, oldest first, by beta.
+Weights = Callable[[Fraction, int], list[Fraction]]
+
+
+def _decayed(beta: Fraction, count: int) -> list[Fraction]:
+    return [(1 - beta) * beta ** (count - 1 - i) for i in range(count)]
+
+
+def _matrix(instance: Instance, weights: Weights) -> list[list[Fraction]]:
     """A_t by equation (3), mended, or with an epsilon that only starts the sum."""
     gradients, beta = instance["gradients"], Fraction(instance["beta"])
     count = len(gradients)
-    weights = [(1 - beta) * beta ** (count - 1 - i) for i in range(count)]
     epsilon = Fraction(instance["epsilon"])
     if instance["epsilon rule"] == "seeded":
         epsilon *= beta**count
-    return weighted_sum(gradients, weights, epsilon, diagonal=instance["kind"] == "diagonal")
+    diagonal = instance["kind"] == "diagonal"
+    return weighted_sum(gradients, weights(beta, count), epsilon, diagonal=diagonal)
 
 
 def _powered(value: Real, power: float) -> Real:
@@ -54,15 +67,25 @@ def _powered(value: Real, power: float) -> Real:
     return value if power == 1.0 else precise().sqrt(value)
 
 
-def _extremes(instance: Instance) -> tuple[Real, Real]:
+def _extremes(instance: Instance, weights: Weights = _decayed) -> tuple[Real, Real]:
     """The extreme eigenvalues of A_t."""
-    spectrum = eigenpairs(_matrix(instance))[0]
+    spectrum = eigenpairs(_matrix(instance, weights))[0]
     return spectrum[0], spectrum[-1]
 
 
-def _margins(instance: Instance) -> Margins:
+#: The constant for all gradients within L, from the rule, L and the power of A.
+Constant = Callable[[Any, float, float], float]
+
+
+def _of_the_rule(rule: Any, bound: float, power: float) -> float:
+    return float(rule.uniform_mu(bound, power=power))
+
+
+def _margins(
+    instance: Instance, weights: Weights = _decayed, constant: Constant = _of_the_rule
+) -> Margins:
     context = precise()
-    low, high = _extremes(instance)
+    low, high = _extremes(instance, weights)
     bound, epsilon = real(instance["bound"]), real(instance["epsilon"])
     top = bound * bound + epsilon
     margins = {
@@ -74,9 +97,10 @@ def _margins(instance: Instance) -> Margins:
         rule, power = rule_of(instance), instance["power"]
         lower, upper = _powered(low, power), _powered(high, power)
         needed = context.sqrt(max(upper, 1 / lower))
-        given = rule.uniform_mu(instance["bound"] or 1.0, power=power)
+        given = constant(rule, instance["bound"] or 1.0, power)
         margins["the rule's mu serves"] = in_roundings(given - needed, needed)
-        margins |= _norm_margins(instance, rule, lower, upper)
+        if weights is _decayed:
+            margins |= _norm_margins(instance, rule, lower, upper)
     return margins
 
 
@@ -95,10 +119,67 @@ def _norm_margins(instance: Instance, rule: Any, lower: Real, upper: Real) -> Ma
     }
 
 
-def _ratio(instance: Instance) -> float:
-    """lambda_max over what L and epsilon allow."""
+def _bound(instance: Instance) -> tuple[float, float]:
+    """lambda_max, and what L and epsilon allow."""
     bound = real(instance["bound"])
-    return float(_extremes(instance)[1] / (bound * bound + instance["epsilon"]))
+    return float(_extremes(instance)[1]), float(bound * bound + instance["epsilon"])
+
+
+def _draw(rng: np.random.Generator, size: int) -> Mapping[str, np.ndarray]:
+    gradients = assorted(rng, (size, 4, 2))
+    # One direction at all times, where the upper constant is approached, in a third of them.
+    same = rng.random((size, 1, 1)) < 0.3
+    gradients = np.where(same, gradients[:, :1], gradients)
+    longest = np.sqrt(np.max(np.sum(gradients**2, axis=2), axis=1))
+    return {
+        "gradients": gradients,
+        "bound": longest * (1 + 2.0**-50),
+        "beta": rng.uniform(1e-3, 0.9, size),
+        "epsilon": rng.choice([1.0, 0.25, 4.0, 1e-2], size),
+        "kind": rng.integers(0, len(_KINDS), size),
+    }
+
+
+def _slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    g, beta, epsilon = arrays["gradients"], arrays["beta"][:, None], arrays["epsilon"]
+    weights = (1 - beta) * beta ** xp.arange(g.shape[1] - 1, -1, -1)
+    mixed = xp.sum(weights * g[..., 0] * g[..., 1], axis=1)
+    low, high = plane_spectrum(
+        xp,
+        xp.sum(weights * g[..., 0] ** 2, axis=1),
+        xp.where(arrays["kind"] == 0, 0.0, mixed),
+        xp.sum(weights * g[..., 1] ** 2, axis=1),
+    )
+    top = arrays["bound"] ** 2 + epsilon
+    return (xp.minimum(low, arrays["bound"] ** 2 - high) + 1e-14 * top) / top
+
+
+def _row(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
+    numbers = {name: float(arrays[name][row]) for name in ("beta", "epsilon")}
+    gradients = arrays["gradients"][row].tolist()
+    kind = _KINDS[int(arrays["kind"][row])]
+    return _instance(gradients, float(arrays["bound"][row]), kind=kind, **numbers)
+
+
+def _sabotage() -> tuple[Sabotage, ...]:
+    def unscaled(beta: Fraction, count: int) -> list[Fraction]:
+        return [beta ** (count - 1 - i) for i in range(count)]
+
+    def undecayed(beta: Fraction, count: int) -> list[Fraction]:
+        return [1 - beta] * count
+
+    def without_epsilon(rule: Any, bound: float, power: float) -> float:
+        return float(max(bound**power, rule.epsilon ** (-power / 2)))
+
+    def one_sided(rule: Any, bound: float, power: float) -> float:
+        return float((bound**2 + rule.epsilon) ** (power / 2))
+
+    return (
+        Sabotage("no factor 1 - beta", lambda i: _margins(i, unscaled)),
+        Sabotage("nothing is forgotten", lambda i: _margins(i, undecayed)),
+        Sabotage("mu without epsilon", lambda i: _margins(i, constant=without_epsilon)),
+        Sabotage("mu from above alone", lambda i: _margins(i, constant=one_sided)),
+    )
 
 
 def _strategy() -> SearchStrategy[Instance]:
@@ -212,9 +293,11 @@ def _lemma_2() -> Claim:
         _strategy,
         _margins,
         edges=_edges,
+        screen=Screen(_draw, _slack, _row),
         reduce=fewer_gradients,
-        ratio=_ratio,
-        effort=80,
+        bound=_bound,
+        sabotage=_sabotage(),
+        effort=60,
     )
     return Claim(
         "adaptive-norms/lemma-2",
@@ -234,7 +317,22 @@ def _lemma_2() -> Claim:
 # --- the smallest constant ----------------------------------------------------------
 
 
-def _sharp_margins(instance: Instance) -> Margins:
+#: The two constants of a rule after a number of steps, from rule, L, steps and power.
+Constants = Callable[[Any, float, int, float], tuple[float, float]]
+
+
+def _constants_of_the_rule(
+    rule: Any, bound: float, steps: int, power: float
+) -> tuple[float, float]:
+    lower, upper = rule.uniform_constants(bound, steps, power=power)
+    return float(lower), float(upper)
+
+
+def _sharp_margins(
+    instance: Instance,
+    constants: Constants = _constants_of_the_rule,
+    constant: Constant = _of_the_rule,
+) -> Margins:
     """Constant and zero gradients attain the constants of the rule; the best epsilon."""
     context = precise()
     bound, epsilon = real(instance["bound"]), real(instance["epsilon"])
@@ -246,7 +344,7 @@ def _sharp_margins(instance: Instance) -> Margins:
     # The first norm has all of a seed and hardly any gradient.
     top = max(high, epsilon)
     rule = rule_of(instance)
-    lower, upper = rule.uniform_constants(instance["bound"], steps, power=power)
+    lower, upper = constants(rule, instance["bound"], steps, power)
     still = rule.norm(streamed(rule, [[0.0] * n] * steps), power=power).equivalence()
     moving = rule.norm(
         streamed(rule, [[instance["bound"], *[0.0] * (n - 1)]] * steps), power=power
@@ -257,10 +355,10 @@ def _sharp_margins(instance: Instance) -> Margins:
     margins = {
         name: in_roundings(-abs(a - b), b) for name, a, b in zip(names, found, wanted, strict=True)
     }
-    return {**margins, **_limit_margins(instance, rule)}
+    return {**margins, **_limit_margins(instance, rule, constant)}
 
 
-def _limit_margins(instance: Instance, rule: Any) -> Margins:
+def _limit_margins(instance: Instance, rule: Any, constant: Constant) -> Margins:
     """mu over all t, and the epsilon for which it is smallest."""
     context = precise()
     bound, epsilon, power = real(instance["bound"]), real(instance["epsilon"]), instance["power"]
@@ -270,7 +368,7 @@ def _limit_margins(instance: Instance, rule: Any) -> Margins:
     attained = context.sqrt(
         max(_powered(bound**2 + 1 / square, power), 1 / _powered(1 / square, power))
     )
-    given = rule.uniform_mu(instance["bound"], power=power)
+    given = constant(rule, instance["bound"], power)
     return {
         "mu over all t": in_roundings(-abs(given - mu), mu),
         "no epsilon has a smaller mu": in_roundings(mu - best, best, EXACT),
@@ -278,11 +376,55 @@ def _limit_margins(instance: Instance, rule: Any) -> Margins:
     }
 
 
-def _sharp_ratio(instance: Instance) -> float:
+def _sharp_bound(instance: Instance) -> tuple[float, float]:
+    """The smallest mu of all epsilon, and that of this one."""
     context = precise()
     bound, epsilon = real(instance["bound"]), real(instance["epsilon"])
     mu = context.sqrt(max(bound**2 + epsilon, 1 / epsilon))
-    return float(context.sqrt((bound**2 + context.sqrt(bound**4 + 4)) / 2) / mu)
+    return float(context.sqrt((bound**2 + context.sqrt(bound**4 + 4)) / 2)), float(mu)
+
+
+def _sharp_draw(rng: np.random.Generator, size: int) -> Mapping[str, np.ndarray]:
+    bound = 10.0 ** rng.uniform(-3.0, 3.0, size)
+    best = 2 / (bound**2 + np.sqrt(bound**4 + 4))
+    near = best * (1 + rng.choice([1e-2, 1e-8, -1e-8, -1e-2], size))
+    return {
+        "bound": bound,
+        "epsilon": np.where(rng.random(size) < 0.5, near, 10.0 ** rng.uniform(-3, 3, size)),
+        "beta": rng.uniform(1e-3, 1 - 1e-3, size),
+        "steps": rng.integers(1, 13, size),
+        "n": rng.integers(1, 4, size),
+    }
+
+
+def _sharp_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    square, epsilon = arrays["bound"] ** 2, arrays["epsilon"]
+    best = (square + xp.sqrt(square**2 + 4)) / 2
+    return xp.maximum(square + epsilon, 1 / epsilon) / best - 1 + 1e-14
+
+
+def _sharp_row(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
+    numbers = {name: float(arrays[name][row]) for name in ("bound", "epsilon", "beta")}
+    counts = {name: int(arrays[name][row]) for name in ("steps", "n")}
+    return {**_sharp_instance(), **numbers, **counts}
+
+
+def _sharp_sabotage() -> tuple[Sabotage, ...]:
+    def limits(rule: Any, bound: float, steps: int, power: float) -> tuple[float, float]:
+        lower, _ = _constants_of_the_rule(rule, bound, steps, power)
+        return lower, float((bound**2 + rule.epsilon) ** (power / 2))
+
+    def without_root(rule: Any, bound: float, steps: int, power: float) -> tuple[float, float]:
+        return _constants_of_the_rule(rule, bound, steps, 1.0)
+
+    def crossed(rule: Any, bound: float, power: float) -> float:
+        return float(min((bound**2 + rule.epsilon) ** (power / 2), rule.epsilon ** (-power / 2)))
+
+    return (
+        Sabotage("the limit at every step", lambda i: _sharp_margins(i, limits)),
+        Sabotage("A for its root", lambda i: _sharp_margins(i, without_root)),
+        Sabotage("mu by the smaller one", lambda i: _sharp_margins(i, constant=crossed)),
+    )
 
 
 def _sharp_strategy() -> SearchStrategy[Instance]:
@@ -329,6 +471,7 @@ def _smallest_mu() -> Claim:
     proper = Condition(
         "proper", r"L > 0,\ \epsilon > 0,\ 0 < \beta < 1",
         lambda i: i["bound"] > 0 and i["epsilon"] > 0 and 0 < i["beta"] < 1 and i["steps"] >= 1,
+        kept="the rule's own parameters; for L = 0 the matrices are all epsilon I",
     )  # fmt: skip
     printed = Form(
         "the smallest mu for all gradients within L is max((L^2 + epsilon)^{1/2}, "
@@ -344,8 +487,10 @@ def _smallest_mu() -> Claim:
             for bound in (1.0, 0.5, 2.0)
             for power in (1.0, 0.5)
         ],
-        ratio=_sharp_ratio,
-        effort=80,
+        screen=Screen(_sharp_draw, _sharp_slack, _sharp_row),
+        bound=_sharp_bound,
+        sabotage=_sharp_sabotage(),
+        effort=60,
     )
     return Claim(
         "adaptive-norms/lemma-2-smallest-mu",
@@ -357,7 +502,9 @@ def _smallest_mu() -> Claim:
         notes="After t constant gradients the largest eigenvalue is (1 - beta^t) L^2 + epsilon, "
         "so that the supremum is approached and not attained; the smallest is attained by zero "
         "gradients. The tightness is mu over all epsilon against mu for the one drawn.",
-        proof="Lemma 2, and constant and zero gradients. The one term grows with epsilon and the "
+        ours="The sharp constants, and the epsilon for which mu is smallest.",
+        proof="docs/theory-methods.md, Uniform equivalence. Lemma 2, and constant and zero "
+        "gradients. The one term grows with epsilon and the "
         "other falls, so the least maximum is where they are equal.",
     )
 

@@ -252,9 +252,10 @@ def _root_claim() -> Claim:
         "The step by A^{1/2} does not change when the function is multiplied by a number (but "
         "for epsilon), that by A is divided by it: a radius for A has the unit of f.",
         ours="The sharp bound on the angle between the two steps, and the measured angles.",
-        proof="docs/theory-methods.md, First-order steps are trust-region steps. With u = A^{-1/2} g and B = A^{-1/2} the angle is that between u and B u, and "
-        "Kantorovich's inequality for B gives the bound; it is attained for u in the span of the "
-        "extreme eigenvectors, with squares of the components inverse to the eigenvalues of B.",
+        proof="docs/theory-methods.md, First-order steps are trust-region steps. With "
+        "u = A^{-1/2} g and B = A^{-1/2} the angle is that between u and B u, and Kantorovich's "
+        "inequality for B gives the bound; it is attained for u in the span of the extreme "
+        "eigenvectors, with squares of the components inverse to the eigenvalues of B.",
     )
 
 

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
-from scipy.special import sici
 
 from theory_checks.claim import (
     Claim,
     Condition,
     Dropped,
-    Figure,
     Form,
     Instance,
-    Level,
     Margins,
     Verdict,
     in_roundings,
@@ -27,9 +22,7 @@ from theory_checks.claim import (
 from theory_checks.claims.adaptive_norms.common import EXACT, PAPER
 from theory_checks.claims.adaptive_norms.shares_errors import (
     VISIBLE,
-    exact_figure,
     limit_ratio,
-    worst_error,
 )
 from theory_checks.claims.adaptive_norms.shares_laws import (
     expected,
@@ -211,34 +204,6 @@ def _allowed(instance: Instance) -> Real:
     return context.tanh(-context.log1p(-spread) / 4) if spread < 1 else context.mpf(1)
 
 
-def _other_figures(level: Level, seed: int) -> tuple[Figure, ...]:
-    sparse = real(_off_diagonal(_instance(record([-1, 0, 1], [1, 62, 1]), 32)))
-    uniform = 256 * (_uniform_ratio(256) / float(limit_ratio(256)) - 1)
-    paper, visible = "holds already in small n settings", (0.0, VISIBLE)
-    signs = worst_error(precise().mpf(1), 1)
-    rare = worst_error(sparse, 32)
-    name = "n times the relative error of E|H_ij|, uniform entries, n = 256"
-    return (
-        exact_figure("largest error over d, signs, n = 1", signs, visible, paper),
-        exact_figure("largest error over d, 1 in 32 not zero, n = 32", rare, visible, paper),
-        Figure(name, uniform, uniform, uniform, (-0.0102, -0.0098)),
-    )
-
-
-def _uniform_ratio(n: int) -> float:
-    """E|H_ij| / E|H_ii| for entries uniform in [-sqrt 3, sqrt 3].
-
-    E|s| is the integral of (2 / pi) (1 - E cos ts) / t^2, and E cos txy = Si(3t) / (3t).
-    """
-    log_t = np.arange(-30.0, 40.0, 2.0**-8)
-    t = np.exp(log_t)
-    waves = sici(3 * t)[0] / (3 * t)
-    # Near zero 1 - waves^n is a difference of equal numbers: its series takes over.
-    start = n * (t**2 / 2)
-    integrand = np.where(start < 1e-8, start, 1 - waves**n) / t
-    return float(2 / math.pi * np.sum(integrand) * 2.0**-8) / n
-
-
 def _other() -> Claim:
     sparse = _instance(record([-1, 0, 1], [1, 4, 1]), 4, 4)
     printed = Form(
@@ -285,7 +250,6 @@ def _other() -> Claim:
         Verdict.NEEDS,
         printed,
         amended,
-        measure=_other_figures,
         notes="How large n has to be depends on the tails of the data. With one entry in 32 not "
         "zero the formula is 0.20 off at n = 32: most pairs of features never meet, and E|H_ij| is "
         "p instead of sqrt(2/(pi n)). For a smooth symmetric law of kurtosis k the relative error "

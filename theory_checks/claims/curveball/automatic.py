@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
 from theory_checks.claim import (
@@ -14,10 +17,24 @@ from theory_checks.claim import (
     Form,
     Instance,
     Margins,
+    Sabotage,
+    Screen,
     Verdict,
     fact,
 )
 from theory_checks.claims.adaptive_norms.common import Matrix, applied, inner_product
+from theory_checks.claims.curveball.bulk import (
+    apart,
+    applied_rows,
+    condition_rows,
+    cramer_rows,
+    gridded,
+    hessian_rows,
+    inner_rows,
+    model_rows,
+    row_of,
+    smallest,
+)
 from theory_checks.claims.curveball.common import PAPER, quarters
 from theory_checks.claims.curveball.models import (
     Forms,
@@ -85,9 +102,27 @@ def _other_solutions(f: Forms, found: tuple[Fraction, Fraction]) -> Iterable[tup
             yield beta + along[0], rho + along[1]
 
 
-def _amended_margins(instance: Instance) -> Margins:
-    H, J, z, delta, f = _parts(instance)
+#: beta and rho from the products in (18).
+_Solve = Callable[[Forms], tuple[Fraction, Fraction] | None]
+
+
+def _rho_reversed(f: Forms) -> tuple[Fraction, Fraction] | None:
     found = solution(f)
+    return None if found is None else (found[0], -found[1])
+
+
+def _without_cross_terms(f: Forms) -> tuple[Fraction, Fraction] | None:
+    """As though z and Delta_z were conjugate."""
+    return solution(replace(f, zHd=Fraction(0)))
+
+
+def _without_slope_of_z(f: Forms) -> tuple[Fraction, Fraction] | None:
+    return solution(replace(f, Jz=Fraction(0)))
+
+
+def _amended_margins(instance: Instance, solve: _Solve = solution) -> Margins:
+    H, J, z, delta, f = _parts(instance)
+    found = solve(f)
     if found is None:
         return {"a solution exists": fact(False)}
     wanted = span_minimiser(H, J, (z, delta))
@@ -104,6 +139,22 @@ def _amended_margins(instance: Instance) -> Margins:
             (f.determinant != 0) == _independent(z, delta)
         ),
     }  # fmt: skip
+
+
+def _plane_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """The slopes of the model along z and Delta_z at the solution of (18)."""
+    H, J, z = hessian_rows(xp, arrays), arrays["J"], arrays["z"]
+    Hz = applied_rows(H, z)
+    delta = Hz + J + arrays["lam"][:, None] * z
+    beta, rho, independent = cramer_rows(xp, H, J, z, delta)
+    step = rho[:, None] * z - beta[:, None] * delta
+    Hs = applied_rows(H, step)
+    slope, size = Hs + J, (xp.abs(Hs) + xp.abs(J)).sum(axis=1) * condition_rows(xp, H)
+    size = size / independent
+    first = apart(xp, inner_rows(slope, z), 0.0 * size, size * xp.abs(z).sum(axis=1))
+    return smallest(
+        xp, first, apart(xp, inner_rows(slope, delta), 0.0 * size, size * xp.abs(delta).sum(axis=1))
+    )
 
 
 def _eq_18_edges() -> Iterable[Instance]:
@@ -148,6 +199,14 @@ def _eq_18() -> Claim:
         models,
         _amended_margins,
         edges=_eq_18_edges,
+        screen=Screen(model_rows, _plane_slack, row_of),
+        sabotage=(
+            Sabotage("rho with the wrong sign", lambda i: _amended_margins(i, _rho_reversed)),
+            Sabotage(
+                "z'H Delta_z left out", lambda i: _amended_margins(i, _without_cross_terms)
+            ),
+            Sabotage("J'z left out", lambda i: _amended_margins(i, _without_slope_of_z)),
+        ),
         reduce=fewer_coordinates,
         effort=80,
     )  # fmt: skip
@@ -163,7 +222,8 @@ def _eq_18() -> Claim:
         "one dimension, nor where Delta_z is a multiple of z; least of all at the solution, where "
         "Delta_z = 0. A pseudo-inverse or an orthonormal basis of the span serves in all cases. "
         "beta may be negative and rho may leave [0, 1] (docs/theory-curveball.md).",
-        proof="K is the Gram matrix of (Delta_z, z) for the inner product x'Hy.",
+        proof="K is the Gram matrix of (Delta_z, z) for the inner product x'Hy: "
+        "docs/theory-curveball.md, the closed form.",
     )
 
 
@@ -189,8 +249,25 @@ def _lambda_margins(instance: Instance) -> Margins:
     }
 
 
-def _lambda_instance(matrix: str) -> Instance:
-    return model_instance([1.0], [1.0], [0.0], 0.0, other=1.0, matrix=matrix)
+def _lambda_instance(matrix: str, other: float = 1.0) -> Instance:
+    return model_instance([1.0], [1.0], [0.0], 0.0, other=other, matrix=matrix)
+
+
+def _lambda_rows(rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
+    return model_rows(rng, size, other=lambda rng, size: gridded(rng, size, 0.0, 8.0))
+
+
+def _lambda_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """The steps of two lambdas with the plain H in the matrix."""
+    H, J, z = hessian_rows(xp, arrays), arrays["J"], arrays["z"]
+    steps, worst = [], condition_rows(xp, H)
+    for lam in (arrays["lam"], arrays["other"]):
+        delta = applied_rows(H, z) + J + lam[:, None] * z
+        beta, rho, independent = cramer_rows(xp, H, J, z, delta)
+        steps.append(rho[:, None] * z - beta[:, None] * delta)
+        worst = worst / independent
+    size = (xp.abs(steps[0]) + xp.abs(steps[1])).sum(axis=1)
+    return apart(xp, *steps, size * worst)
 
 
 def _eq_18_lambda() -> Claim:
@@ -199,7 +276,22 @@ def _eq_18_lambda() -> Claim:
         "depend on lambda; with H + lambda there it minimises the damped model on the same span",
         r"\mathrm{span}\{z, \hat Hz + J + \lambda z\} = \mathrm{span}\{z, \hat Hz + J\}",
         (
-            definite(),
+            definite(
+                model_instance(
+                    [0.0, 1.0, 0.0], [0.0, 1.0], [1.0, 0.0], 0.0, other=1.0, matrix="plain"
+                ),
+                note="Where H is singular one lambda may leave (18) with a solution that is not "
+                "the shortest.",
+            ),
+            Condition(
+                "lambda >= 0",
+                r"\lambda \ge 0",
+                lambda i: bool(i["lam"] >= 0 and i["other"] >= 0),
+                Dropped(
+                    (_lambda_instance("plain", -2.0),),
+                    note="H + lambda is then indefinite, and (18) finds no minimiser.",
+                ),
+            ),
             Condition(
                 "plain H in the matrix",
                 r"K_{ij} = d_i^\top \hat H d_j",
@@ -223,6 +315,7 @@ def _eq_18_lambda() -> Claim:
                 [1.0, 0.0, 2.0], [1.0, 1.0], [1.0, 0.0], 0.0, other=2.0, matrix="plain"
             ),
         ),
+        screen=Screen(_lambda_rows, _lambda_slack, lambda a, row: row_of(a, row, matrix="plain")),
         reduce=fewer_coordinates,
         effort=60,
     )  # fmt: skip
@@ -243,14 +336,32 @@ def _eq_18_lambda() -> Claim:
 # --- equation (25) --------------------------------------------------------------------
 
 
-def _eq_25_margins(instance: Instance) -> Margins:
+def _inverted(f: Forms) -> tuple[Fraction, Fraction]:
+    """(-rho, beta) of (25) by its own inverse: rows and columns are in the other order."""
+    minus_rho = (f.dHd * f.Jz - f.zHd * f.Jd) / f.determinant
+    return minus_rho, (f.zHz * f.Jd - f.zHd * f.Jz) / f.determinant
+
+
+def _inverted_with_plus(f: Forms) -> tuple[Fraction, Fraction]:
+    """The cross terms of the inverse with +."""
+    minus_rho = (f.dHd * f.Jz + f.zHd * f.Jd) / f.determinant
+    return minus_rho, (f.zHz * f.Jd + f.zHd * f.Jz) / f.determinant
+
+
+def _rows_exchanged(f: Forms) -> tuple[Fraction, Fraction]:
+    """The matrix with its rows in the order of (18), the rest as it is."""
+    minus_rho, beta = _inverted(f)
+    return beta, minus_rho
+
+
+def _eq_25_margins(
+    instance: Instance, inverse: Callable[[Forms], tuple[Fraction, Fraction]] = _inverted
+) -> Margins:
     H, J, z, delta, f = _parts(instance)
     found = solution(f)
     if f.determinant == 0 or found is None:
         return {"the inverse exists": fact(False)}
-    # (25) by its own inverse: rows and columns are in the other order.
-    minus_rho = (f.dHd * f.Jz - f.zHd * f.Jd) / f.determinant
-    beta = (f.zHz * f.Jd - f.zHd * f.Jz) / f.determinant
+    minus_rho, beta = inverse(f)
     first = f.Jz + f.zHz * -minus_rho - f.zHd * beta
     second = -f.Jd - f.zHd * -minus_rho + f.dHd * beta
     return {
@@ -270,7 +381,12 @@ def _eq_25() -> Claim:
         r"z^\top\hat H\Delta_z & \Delta_z^\top\hat H\Delta_z\end{bmatrix}^{-1}"
         r"\begin{bmatrix}z^\top J\\\Delta_z^\top J\end{bmatrix}",
         (
-            definite(),
+            definite(
+                model_instance(
+                    [1.0, 0.0, 1.0], [0.0, 1.0], [1.0, 1.0], signs=[1.0, -1.0]
+                ),
+                note="With negative curvature (25) gives a saddle of the model.",
+            ),
             Condition(
                 "linearly independent",
                 r"\dim \mathrm{span}\{z, \Delta_z\} = 2",
@@ -287,6 +403,11 @@ def _eq_25() -> Claim:
         models,
         _eq_25_margins,
         edges=lambda: (model_instance([1.0, 0.0, 2.0], [1.0, 1.0], [1.0, 0.0]),),
+        screen=Screen(model_rows, _plane_slack, row_of),
+        sabotage=(
+            Sabotage("+ in the inverse", lambda i: _eq_25_margins(i, _inverted_with_plus)),
+            Sabotage("rows exchanged", lambda i: _eq_25_margins(i, _rows_exchanged)),
+        ),
         reduce=fewer_coordinates,
         effort=60,
     )
@@ -299,6 +420,7 @@ def _eq_25() -> Claim:
         printed,
         notes="'Convex, and we can find its extrema by cancelling the gradient' takes H positive "
         "definite on the span: a semidefinite form may be unbounded below.",
+        proof="The 2 x 2 system has the unknowns in the other order; Cramer's rule is the same.",
     )
 
 

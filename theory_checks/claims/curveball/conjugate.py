@@ -390,7 +390,7 @@ def _interleaved_claim() -> Claim:
         (
             definite(
                 model_instance([1.0], [1.0], [0.0], signs=[-1.0]),
-                model_instance([1.0, 0.0, 1.0], [1.0, 0.5], [0.0, 0.0], signs=[1.0, -1.0]),
+                model_instance([1.0, 0.0, 1.0], [0.5, 1.0], [0.0, 0.0], signs=[1.0, -1.0]),
                 note="Along negative curvature the step goes to a maximum.",
             ),
         ),

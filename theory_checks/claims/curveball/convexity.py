@@ -106,8 +106,7 @@ def _slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
     diagonal = xp.where(norm[:, None], share / u, powers / u**2)
     matrix = diagonal[:, :, None] * xp.eye(u.shape[1])[None, :, :] - outer
     values = xp.linalg.eigvalsh(matrix)
-    largest = xp.abs(values).max(axis=1)
-    return (arrays["p"] - 1.0) * values[:, 0] / xp.where(largest > 0.0, largest, 1.0)
+    return (arrays["p"] - 1.0) * values[:, 0] / diagonal.max(axis=1)
 
 
 def _instance(arrays: Mapping[str, np.ndarray], row: int) -> Instance:

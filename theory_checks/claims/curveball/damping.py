@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -20,6 +21,8 @@ from theory_checks.claim import (
     Instance,
     Level,
     Margins,
+    Sabotage,
+    Screen,
     Verdict,
     fact,
 )
@@ -28,6 +31,18 @@ from theory_checks.claims.adaptive_norms.common import (
     applied,
     inner_product,
     is_positive_definite,
+)
+from theory_checks.claims.curveball.bulk import (
+    apart,
+    applied_rows,
+    condition_rows,
+    gridded,
+    hessian_rows,
+    inner_rows,
+    model_rows,
+    row_of,
+    smallest,
+    span_rows,
 )
 from theory_checks.claims.curveball.common import PAPER, quarters
 from theory_checks.claims.curveball.models import (
@@ -75,11 +90,40 @@ def _printed_margins(instance: Instance) -> Margins:
     return {"gamma is 1": fact(gamma == 1), "lambda falls": fact(gamma > _HIGH)}
 
 
-def _authors_margins(instance: Instance) -> Margins:
+#: f^ of the rule, from H, J, lambda and z.
+_Predicted = Callable[[Matrix, Vector, Fraction, Vector], Fraction]
+
+
+def _damped_value(H: Matrix, J: Vector, lam: Fraction, z: Vector) -> Fraction:
+    """With lambda ||z||^2/2, as in the authors' code."""
+    return value(shifted(H, lam), J, z)
+
+
+def _plain_value(H: Matrix, J: Vector, lam: Fraction, z: Vector) -> Fraction:
+    return value(H, J, z)
+
+
+def _without_half(H: Matrix, J: Vector, lam: Fraction, z: Vector) -> Fraction:
+    return value(shifted(H, 2 * lam), J, z)
+
+
+def _minus_lambda(H: Matrix, J: Vector, lam: Fraction, z: Vector) -> Fraction:
+    return value(shifted(H, -lam), J, z)
+
+
+def _gamma(instance: Instance) -> tuple[float, float] | None:
+    """gamma and its bound."""
+    H, J, lam = hessian(instance), vector(instance, "J"), Fraction(instance["lam"])
+    z = _step(instance, H, J, lam)
+    predicted = _damped_value(H, J, lam, z)
+    return None if predicted == 0 else (float(_change(instance, H, J, z) / predicted), 2.0)
+
+
+def _authors_margins(instance: Instance, model: _Predicted = _damped_value) -> Margins:
     H, J, lam = hessian(instance), vector(instance, "J"), Fraction(instance["lam"])
     z = _step(instance, H, J, lam)
     square, curvature = inner_product(z, z), inner_product(z, applied(H, z))
-    predicted = value(shifted(H, lam), J, z)
+    predicted = model(H, J, lam, z)
     if square == 0:
         return {"nothing is promised": fact(True)}
     if predicted == 0:
@@ -118,6 +162,30 @@ def _edges() -> Iterable[Instance]:
     yield {**_instance(4.0), "z": [1.0], "J": [-1.0]}
 
 
+def _drawn(rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
+    drawn = model_rows(rng, size, (1.0, 1.0, 0.0), definite=False)
+    return {**drawn, "lam": gridded(rng, size, 0.0625, 8.0)}
+
+
+def _slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """gamma less 1 and 2 less gamma, by the model's values at (18)'s z, and the formula."""
+    H, J, z, lam = hessian_rows(xp, arrays), arrays["J"], arrays["z"], arrays["lam"]
+    damped = H + lam[:, None, None] * xp.eye(J.shape[1])[None, :, :]
+    z = span_rows(xp, damped, J, z, applied_rows(damped, z) + J)
+    square, curvature = inner_rows(z, z), inner_rows(z, applied_rows(H, z))
+    change = inner_rows(J, z) + curvature / 2.0
+    predicted, moved = change + lam * square / 2.0, square > 1e-20
+    gamma = xp.where(moved, change / xp.where(moved, predicted, 1.0), 1.5)
+    whole = curvature + lam * square
+    wanted = xp.where(moved, 1.0 + lam * square / xp.where(moved, whole, 1.0), 1.5)
+    worst = condition_rows(xp, damped)
+    return smallest(xp, gamma - 1.0, 2.0 - gamma, apart(xp, gamma, wanted, worst))
+
+
+def _one(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
+    return row_of(arrays, row, cubic=0.0, step="automatic")
+
+
 def _conditions() -> tuple[Condition, ...]:
     """What it takes."""
     damped = Condition(
@@ -126,6 +194,7 @@ def _conditions() -> tuple[Condition, ...]:
         lambda i: (
             bool(i["lam"] > 0) and is_positive_definite(shifted(hessian(i), Fraction(i["lam"])))
         ),
+        Dropped((_instance(-0.5), _instance(-0.25)), note="gamma is then below 1."),
     )
     curved = Condition(
         "positive semidefinite",
@@ -179,6 +248,13 @@ def _rule() -> Claim:
         _strategy,
         _authors_margins,
         edges=_edges,
+        screen=Screen(_drawn, _slack, _one),
+        bound=_gamma,
+        sabotage=(
+            Sabotage("f^ without lambda", lambda i: _authors_margins(i, _plain_value)),
+            Sabotage("lambda ||z||^2 in f^", lambda i: _authors_margins(i, _without_half)),
+            Sabotage("f^ with -lambda", lambda i: _authors_margins(i, _minus_lambda)),
+        ),
         reduce=fewer_coordinates,
         effort=80,
     )
@@ -194,7 +270,9 @@ def _rule() -> Claim:
         "lowers lambda is a fall of f by half more than was promised, a poor fit. With f^ of the "
         "code lambda falls towards the curvature along z and no further. f^ cannot be (13), which "
         "has f(w) in it.",
-        proof="z'J = -z'(H + lambda)z at the minimiser.",
+        proof="z'J = -z'(H + lambda)z at the minimiser: docs/theory-curveball.md, the rule for "
+        "lambda.",
+        ours="The value of gamma on a quadratic, and that the rule as printed never moves there.",
     )
 
 
@@ -216,28 +294,77 @@ def _speed_figures(level: Level, seed: int) -> tuple[Figure, ...]:
     half, _ = _steps_to_half("authors", 100.0, 800)
     _, printed = _steps_to_half("printed", 100.0, 800)
     return (
-        Figure("steps to half of lambda, authors", half, half, half, (695.0, 696.0)),
-        Figure("lambda after 800 steps over the first, printed", printed, printed, printed, (1, 1)),
+        Figure(
+            "steps to half of lambda, authors",
+            half,
+            half,
+            half,
+            (695.0, 696.0),
+            "0.999 at every fifth step",
+            (695.0, math.inf),
+        ),
+        Figure(
+            "lambda after 800 steps over the first, printed",
+            printed,
+            printed,
+            printed,
+            (1, 1),
+            claimed=(1.0, 1.0),
+        ),
     )
 
 
-def _speed_margins(instance: Instance) -> Margins:
-    """Checks until lambda has halved where each lowers it, in fractions."""
+#: What lambda is multiplied with at a check, in the authors' code.
+_FACTOR = Fraction(999, 1000) ** 5
+
+#: Checks that are looked at: more than any factor that is tried takes.
+_MOST_CHECKS = 1000
+
+
+def _checks(instance: Instance, factor: Fraction) -> int:
     lam, checks = Fraction(instance["lam"]), 0
-    factor = Fraction(999, 1000) ** 5
-    while lam > Fraction(instance["lam"]) / 2:
+    while lam > Fraction(instance["lam"]) / 2 and checks < _MOST_CHECKS:
         lam, checks = lam * factor, checks + 1
-    return {"139 checks, 695 steps": fact(checks == 139)}
+    return checks
+
+
+def _speed_margins(instance: Instance, factor: Fraction = _FACTOR) -> Margins:
+    """Checks until lambda has halved where each lowers it, in fractions."""
+    return {"139 checks, 695 steps": fact(_checks(instance, factor) == 139)}
+
+
+def _speed_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """lambda after 138 checks above a half of it, after 139 below, by multiplication."""
+    first, lam, before = arrays["lam"], arrays["lam"], arrays["lam"]
+    for _ in range(139):
+        lam, before = 0.999**5 * lam, lam
+    return smallest(xp, before / first - 0.5, 0.5 - lam / first)
 
 
 def _speed() -> Claim:
     printed = Form(
         "with a factor of 0.999^5 at every fifth step lambda halves in 695 steps at the soonest",
         r"0.999^{695} < \tfrac12 < 0.999^{690}",
-        (Condition("lambda > 0", r"\lambda > 0", lambda i: bool(i["lam"] > 0)),),
+        (
+            Condition(
+                "lambda > 0",
+                r"\lambda > 0",
+                lambda i: bool(i["lam"] > 0),
+                Dropped(({"lam": 0.0},), note="0 is half of 0 at once."),
+            ),
+        ),
         lambda: st.fixed_dictionaries({"lam": quarters(0.25, 16.0)}),
         _speed_margins,
         edges=lambda: ({"lam": 1.0},),
+        screen=Screen(
+            lambda rng, size: {"lam": gridded(rng, size, 0.0625, 64.0)}, _speed_slack, row_of
+        ),
+        bound=lambda i: (5.0 * _checks(i, _FACTOR), math.log(0.5) / math.log(0.999)),
+        sabotage=(
+            Sabotage("0.999 at a check", lambda i: _speed_margins(i, Fraction(999, 1000))),
+            Sabotage("raised, not lowered", lambda i: _speed_margins(i, 1 / _FACTOR)),
+            Sabotage("0.999^4", lambda i: _speed_margins(i, Fraction(999, 1000) ** 4)),
+        ),
         effort=5,
     )
     return Claim(
@@ -251,6 +378,9 @@ def _speed() -> Claim:
         notes="From lambda = 100 on a spectrum in [1e-4, 1] the authors' rule lowers it at every "
         "check and the one as printed at none. The text read literally, 0.999 at a check, would "
         "take five times as long.",
+        proof="docs/theory-curveball.md, the rule for lambda: log 2 / log(1/0.999) = 692.8, and "
+        "checks come in fives.",
+        ours="That no more than 0.999^5 at every fifth step takes 695 steps to halve lambda.",
     )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -15,6 +18,8 @@ from theory_checks.claim import (
     Form,
     Instance,
     Margins,
+    Sabotage,
+    Screen,
     Verdict,
     fact,
 )
@@ -23,8 +28,20 @@ from theory_checks.claims.adaptive_norms.common import (
     applied,
     inner_product,
 )
+from theory_checks.claims.curveball.bulk import (
+    apart,
+    applied_rows,
+    cramer_rows,
+    gridded,
+    hessian_rows,
+    inner_rows,
+    model_rows,
+    row_of,
+    smallest,
+)
 from theory_checks.claims.curveball.common import PAPER, quarters
 from theory_checks.claims.curveball.models import (
+    Forms,
     Vector,
     combined,
     definite,
@@ -82,11 +99,25 @@ def _printed_margins(instance: Instance) -> Margins:
     return {"descent, or z = 0": fact(inner_product(J, step) < 0 or not any(step))}
 
 
-def _amended_margins(instance: Instance) -> Margins:
+#: beta and rho from the products in (18).
+_Solve = Callable[[Forms], tuple[Fraction, Fraction] | None]
+
+
+def _beta_reversed(f: Forms) -> tuple[Fraction, Fraction] | None:
+    found = solution(f)
+    return None if found is None else (-found[0], found[1])
+
+
+def _without_cross_terms(f: Forms) -> tuple[Fraction, Fraction] | None:
+    """As though z and Delta_z were conjugate."""
+    return solution(replace(f, zHd=Fraction(0)))
+
+
+def _amended_margins(instance: Instance, solve: _Solve = solution) -> Margins:
     H, J, z = hessian(instance), vector(instance, "J"), vector(instance, "z")
     delta = _delta(H, J, z)
     system = forms(H, J, z, delta)
-    found, step = solution(system), span_minimiser(H, J, (z, delta))
+    found, step = solve(system), span_minimiser(H, J, (z, delta))
     if found is None or step is None:
         return {"(18) has a solution": fact(False)}
     slope = inner_product(J, step)
@@ -99,6 +130,24 @@ def _amended_margins(instance: Instance) -> Margins:
         "J'z = -z'Hz": fact(slope == -inner_product(step, applied(H, step))),
         "all solutions have this slope": fact(inner_product(J, any_step) == slope),
     }
+
+
+def _range_rows(rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
+    """Models with J = H y."""
+    drawn = model_rows(rng, size, (1.0, 1.0, 0.0), definite=False)
+    J = applied_rows(hessian_rows(np, drawn), gridded(rng, drawn["J"].shape, -1.0, 1.0, 4))
+    return {**drawn, "J": J, "lam": np.zeros(size)}
+
+
+def _theorem_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """J'z = -z'Hz at the solution of (18), relative to what its independence leaves."""
+    H, J, z = hessian_rows(xp, arrays), arrays["J"], arrays["z"]
+    delta = applied_rows(H, z) + J
+    beta, rho, independent = cramer_rows(xp, H, J, z, delta)
+    step = rho[:, None] * z - beta[:, None] * delta
+    curvature, slope = inner_rows(step, applied_rows(H, step)), inner_rows(J, step)
+    size = xp.abs(J).sum(axis=1) * xp.abs(step).sum(axis=1) + curvature
+    return apart(xp, slope, -curvature, size / independent**2)
 
 
 def _theorem_conditions() -> tuple[Condition, ...]:
@@ -167,6 +216,13 @@ def _theorem() -> Claim:
         _semidefinite_models,
         _amended_margins,
         edges=_theorem_edges,
+        screen=Screen(_range_rows, _theorem_slack, row_of),
+        sabotage=(
+            Sabotage("beta with the wrong sign", lambda i: _amended_margins(i, _beta_reversed)),
+            Sabotage(
+                "z'H Delta_z left out", lambda i: _amended_margins(i, _without_cross_terms)
+            ),
+        ),
         reduce=fewer_coordinates,
         effort=80,
     )  # fmt: skip
@@ -184,8 +240,8 @@ def _theorem() -> Claim:
         "that is linear somewhere it may have not. H + lambda with lambda > 0 in the matrix is "
         "positive definite, but as printed the matrix of (18) has no lambda. A direction of "
         "descent is no descent: the full step raises sqrt(1 + w^2) from w = 2.",
-        proof="The slope of the model vanishes on the span: J'z + z'Hz = 0. If z'Hz = 0 then Hz = "
-        "0, and the shortest such z is 0; J is then orthogonal to the span, being so to its "
+        proof="docs/theory-curveball.md: the slope of the model vanishes on the span, J'z + z'Hz "
+        "= 0. If z'Hz = 0 then Hz = 0, and the shortest such z is 0; J is then orthogonal to the span, being so to its "
         "minimiser.",
     )
 
@@ -203,8 +259,29 @@ def _collinear(instance: Instance) -> tuple[Matrix, Vector, Vector, Fraction, Fr
     return H, J, step, along * slope, value(H, J, step)
 
 
-def _eq_46_margins(instance: Instance, sign: int) -> Margins:
-    H, J, step, product, lowest = _collinear(instance)
+def _eq_46_rows(rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
+    drawn = model_rows(rng, size, alpha=lambda rng, size: gridded(rng, size, -4.0, 4.0))
+    resting = (drawn["z"] == 0.0).all(axis=1)[:, None]
+    return {**drawn, "z": np.where(resting, 1.0, drawn["z"])}
+
+
+def _eq_46_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """The value of the model at its minimum along z, by its two terms."""
+    H, z = hessian_rows(xp, arrays), arrays["z"]
+    Hz = applied_rows(H, z)
+    J = arrays["alpha"][:, None] * z - Hz
+    slope, curvature = inner_rows(J, z), inner_rows(z, Hz)
+    along = -slope / curvature
+    lowest = along * slope + along * along * curvature / 2.0
+    return apart(xp, lowest, along * slope / 2.0, xp.abs(along * slope))
+
+
+def _eq_46_margins(
+    instance: Instance,
+    sign: int,
+    collinear: Callable[[Instance], tuple[Matrix, Vector, Vector, Fraction, Fraction]] = _collinear,
+) -> Margins:
+    H, J, step, product, lowest = collinear(instance)
     return {
         "the value": fact(lowest == sign * product / 2),
         "negative, or z = 0": fact(lowest < 0 or not any(step)),
@@ -221,7 +298,12 @@ def _eq_46() -> Claim:
     def instance(alpha: float) -> Instance:
         return model_instance([1.0], [0.0], [1.0], alpha=alpha)
 
-    moving = Condition("z is not zero", "z_t \\ne 0", lambda i: any(i["z"]))
+    moving = Condition(
+        "z is not zero",
+        r"z_t \ne 0",
+        lambda i: any(i["z"]),
+        kept="alpha is the factor between Delta_z and z: for z = 0 there is none",
+    )
     edges = (instance(1.0), instance(0.0), instance(2.0))
     printed = Form(
         "with Delta_z = alpha z the minimum of the model is -(rho - alpha beta)J'z/2",
@@ -247,6 +329,7 @@ def _eq_46() -> Claim:
         strategy,
         lambda i: _eq_46_margins(i, 1),
         edges=lambda: edges,
+        screen=Screen(_eq_46_rows, _eq_46_slack, row_of),
         effort=60,
     )
     return Claim(
@@ -306,6 +389,19 @@ def _remark_margins(instance: Instance) -> Margins:
     return margins
 
 
+def _remark_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """beta of the step after z = 0, over what it is at the most, and the slope there."""
+    H, J = hessian_rows(xp, arrays), arrays["J"]
+    zero = xp.zeros_like(J)
+    beta, _, _ = cramer_rows(xp, H, J, zero, J)
+    largest = xp.linalg.eigvalsh(H)[:, -1]
+    moves = inner_rows(J, J) > 0.0
+    # beta >= 1 / h_max, and the minimum along J is where its slope vanishes.
+    least = xp.where(moves, beta * largest - 1.0, 1.0) + 1e-9
+    slope = inner_rows(J, J - beta[:, None] * applied_rows(H, J))
+    return smallest(xp, least, apart(xp, slope, 0.0 * slope, inner_rows(J, J)))
+
+
 def _remarks() -> Claim:
     printed = Form(
         "if J = 0 then z = 0; if z_{t+1} = 0 then z_{t+2} = -beta J with beta > 0, so that one of "
@@ -321,6 +417,7 @@ def _remarks() -> Claim:
         models,
         _remark_margins,
         edges=_theorem_edges,
+        screen=Screen(model_rows, _remark_slack, row_of),
         reduce=fewer_coordinates,
         effort=60,
     )
@@ -334,6 +431,7 @@ def _remarks() -> Claim:
         notes="z_{t+1} = 0 with J not zero takes two dimensions: H = [[1, 1], [1, 2]], J = (1, 0), "
         "z = (0, -1) has Delta_z = (0, -2). With the shortest solution the first remark needs no "
         "positive definite H.",
+        proof="docs/theory-curveball.md, the theorem of descent.",
     )
 
 

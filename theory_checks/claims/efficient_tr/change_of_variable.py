@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -15,6 +17,7 @@ from theory_checks.claim import (
     Form,
     Instance,
     Margins,
+    Screen,
     Verdict,
     fact,
 )
@@ -122,6 +125,59 @@ def _change_instance(root: float, transformed: bool) -> Instance:
     }
 
 
+def _drawn(rng: np.random.Generator, size: int) -> Mapping[str, np.ndarray]:
+    n = int(rng.integers(1, 3))
+    entries = n * (n + 1) // 2
+    return {
+        "factor": rng.standard_normal((size, entries)) * 10.0 ** rng.uniform(-2, 1, (size, 1)),
+        "hessian": rng.standard_normal((size, entries)),
+        "gradient": rng.standard_normal((size, n)),
+        "point": rng.standard_normal((size, n)),
+    }
+
+
+def _full(xp: Any, entries: Any) -> Any:
+    """Symmetric matrices of order 1 or 2 from the entries of their lower triangles."""
+    if entries.shape[1] == 1:
+        return entries[:, :, None]
+    a, b, c = entries[:, 0], entries[:, 1], entries[:, 2]
+    return xp.stack([xp.stack([a, b], axis=1), xp.stack([b, c], axis=1)], axis=1)
+
+
+def _slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """How far values and norms agree beyond the rounding that a condition number excuses."""
+    entries = arrays["factor"]
+    if entries.shape[1] == 1:
+        root, inverse = entries[:, :, None] ** 2, entries[:, :, None] ** -2.0
+    else:
+        a, b, c = entries[:, 0], entries[:, 1], entries[:, 2]
+        root = _full(xp, xp.stack([a * a, a * b, b * b + c * c], axis=1))
+        turned = xp.stack([b * b + c * c, -a * b, a * a], axis=1)
+        inverse = _full(xp, turned) / ((a * c) ** 2)[:, None, None]
+    hessian, point = _full(xp, arrays["hessian"]), arrays["point"][:, :, None]
+    slope = arrays["gradient"][:, :, None]
+    image, turned_slope = root @ point, inverse @ slope
+    bent = inverse @ hessian @ inverse
+
+    def value(slopes: Any, matrices: Any, points: Any) -> Any:
+        return xp.sum(slopes * points, axis=(1, 2)) + 0.5 * xp.sum(
+            points * (matrices @ points), axis=(1, 2)
+        )
+
+    before, after = value(slope, hessian, point), value(turned_slope, bent, image)
+    condition = xp.sqrt(
+        xp.sum(root * root, axis=(1, 2)) * xp.sum(inverse * inverse, axis=(1, 2))
+    )
+    return 1e-12 - xp.abs(before - after) / (condition * condition * (1.0 + xp.abs(before)))
+
+
+def _row(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
+    return {
+        **{name: array[row].tolist() for name, array in arrays.items()},
+        "gradient transformed": True,
+    }
+
+
 def _change_of_variable() -> Claim:
     definite = Condition(
         "positive definite",
@@ -152,6 +208,7 @@ def _change_of_variable() -> Claim:
         _change_strategy,
         _change_margins,
         edges=lambda: (_change_instance(1.0, True),),
+        screen=Screen(_drawn, _slack, _row),
     )
     return Claim(
         "efficient-tr/change-of-variable",
@@ -163,7 +220,7 @@ def _change_of_variable() -> Claim:
         amended,
         notes="A singular M has no M^{-1/2}, and with the pseudo-inverse the part of z in its "
         "kernel is lost, though q depends on it: the problem need not even be bounded.",
-        proof="z' = M^{1/2} z is a bijection with ||z'|| = ||z||_M, and g'z = (M^{-1/2} g)'z', "
+        proof="docs/theory-efficient-tr.md: z' = M^{1/2} z is a bijection with ||z'|| = ||z||_M, and g'z = (M^{-1/2} g)'z', "
         "z'Hz likewise.",
     )
 

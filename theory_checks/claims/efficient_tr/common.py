@@ -20,8 +20,10 @@ __all__ = [
     "assumption_2",
     "fewer_dimensions",
     "first_component",
+    "has_gradient",
     "negative_curvature",
     "operator_norm",
+    "positive_step",
     "problem",
     "runs_well",
     "start",
@@ -62,43 +64,66 @@ def unit_vector(tangents: Iterable[float]) -> list[Fraction]:
     return [(1 - square) / (1 + square), *(2 * x / (1 + square) for x in t)]
 
 
-def negative_curvature(dropped: Dropped | None = None) -> Condition:
+def negative_curvature(dropped: Dropped | None = None, *, kept: str = "") -> Condition:
     """lambda_1 < 0."""
     return Condition(
         "negative curvature",
         r"\lambda_1 < 0",
         lambda instance: bool(min(instance["eigenvalues"]) < 0),
         dropped,
+        kept,
     )
 
 
-def first_component(dropped: Dropped | None = None) -> Condition:
+def first_component(dropped: Dropped | None = None, *, kept: str = "") -> Condition:
     """g^(1) != 0, the easy case; the leftmost eigenvalue comes first."""
 
     def holds(instance: Instance) -> bool:
         spectrum = instance["eigenvalues"]
         return bool(instance["gradient"][0] != 0 and spectrum[0] == min(spectrum))
 
-    return Condition("easy case", r"g^{(1)} \ne 0", holds, dropped)
+    return Condition("easy case", r"g^{(1)} \ne 0", holds, dropped, kept)
 
 
-def assumption_1(dropped: Dropped | None = None) -> Condition:
-    """0 < eta < 1/beta, with H != 0."""
+def positive_step() -> Condition:
+    """eta > 0, with H != 0."""
     return Condition(
-        "assumption 1",
-        r"0 < \eta < 1/\beta",
-        lambda instance: operator_norm(instance) > 0 and 0 < instance["fraction"] < 1,
-        dropped,
+        "descent",
+        r"H \ne 0,\ \eta > 0",
+        lambda instance: operator_norm(instance) > 0 and instance["fraction"] > 0,
+        kept="The step length is a length, given as a share of 1/beta.",
     )
 
 
-def assumption_2(dropped: Dropped | None = None) -> Condition:
-    """z_0 = -alpha g/||g||, 0 < alpha < 1, with g != 0."""
+def assumption_1(dropped: Dropped | None = None, *, kept: str = "") -> Condition:
+    """eta < 1/beta."""
+    return Condition(
+        "assumption 1",
+        r"\eta < 1/\beta",
+        lambda instance: instance["fraction"] < 1,
+        dropped,
+        kept,
+    )
+
+
+def has_gradient() -> Condition:
+    """g != 0."""
+    return Condition(
+        "there is a gradient",
+        r"g \ne 0",
+        lambda instance: any(instance["gradient"]),
+        kept="The start divides by ||g||.",
+    )
+
+
+def assumption_2(dropped: Dropped | None = None, *, kept: str = "") -> Condition:
+    """z_0 = -alpha g/||g||, 0 < alpha < 1."""
     return Condition(
         "assumption 2",
         r"z_0 = -\alpha g/\|g\|, 0 < \alpha < 1",
-        lambda instance: any(instance["gradient"]) and 0 < instance["alpha"] < 1,
+        lambda instance: 0 < instance["alpha"] < 1,
         dropped,
+        kept,
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -17,20 +18,22 @@ from theory_checks.claim import (
     Form,
     Instance,
     Margins,
+    Sabotage,
+    Screen,
     Verdict,
     in_roundings,
 )
-from theory_checks.claims.efficient_tr.common import (
-    EXACT,
-    PAPER,
-    unit_vector,
-)
+from theory_checks.claims.efficient_tr.bulk import row_dots, unit_vectors
+from theory_checks.claims.efficient_tr.common import EXACT, PAPER, unit_vector
 from theory_checks.claims.efficient_tr.points import (
-    FEASIBLE,
     complementary,
+    drawn_points,
+    feasible,
     gradient_of,
     inner_product,
     point,
+    point_row,
+    points_in_bulk,
     size_of,
     stationary,
     stationary_instances,
@@ -42,6 +45,9 @@ from theory_checks.precise import Real, exact, precise, real, reals, sum_of_squa
 from theory_checks.strategies import numbers, vectors
 
 __all__ = ["claims"]
+
+#: From spectrum and gradient to a step: tralgos' own solver, or a broken one.
+Solver = Callable[[list[float], list[float]], list[float]]
 
 
 def _roots(coefficients: Sequence[Real]) -> list[Real]:
@@ -94,7 +100,12 @@ def _trial(instance: Instance) -> list[Fraction]:
     return [length * u for u in unit_vector(instance["trial tangents"])]
 
 
-def _lemma_1_margins(instance: Instance) -> Margins:
+def _tralgos_step(eigenvalues: list[float], gradient: list[float]) -> list[float]:
+    result = tralgos.solve_trs(np.diag(eigenvalues), np.array(gradient), 1.0)
+    return [float(s) for s in result.step]
+
+
+def _lemma_1_margins(instance: Instance, solver: Solver = _tralgos_step) -> Margins:
     """No trial point is better than s; and the critical points find nothing better either."""
     best = value_at(instance, step_of(instance))
     margins = {
@@ -108,7 +119,7 @@ def _lemma_1_margins(instance: Instance) -> Margins:
         margins["the minimum by enumeration"] = in_roundings(
             -abs(difference), size_of(instance), EXACT
         )
-    margins.update(_solver_margins(instance))
+    margins.update(_solver_margins(instance, solver))
     optimum = solve_in_eigenbasis(instance["eigenvalues"], gradient_of(instance))
     margins["the oracle's minimum"] = in_roundings(
         -abs(optimum.value - real(best)), size_of(instance), EXACT
@@ -116,21 +127,20 @@ def _lemma_1_margins(instance: Instance) -> Margins:
     return margins
 
 
-def _solver_margins(instance: Instance) -> Margins:
-    """tralgos' own step against the oracle, for g rounded to float64."""
+def _solver_margins(instance: Instance, solver: Solver) -> Margins:
+    """A solver's step against the oracle, for g rounded to float64."""
     eigenvalues = instance["eigenvalues"]
     gradient = [float(g) for g in gradient_of(instance)]
-    result = tralgos.solve_trs(np.diag(eigenvalues), np.array(gradient), 1.0)
     optimum = solve_in_eigenbasis(eigenvalues, gradient)
-    step = exact(result.step.tolist())
+    step = exact(solver(eigenvalues, gradient))
     spectrum = exact(eigenvalues)
     curved = sum((h * s * s for h, s in zip(spectrum, step, strict=True)), Fraction(0))
     excess = real(inner_product(exact(gradient), step) + curved / 2) - optimum.value
     # Certified to 1e-8 of the decrease, or as far as rounding allows.
     slack = abs(optimum.value) * 1e-8 - excess
     return {
-        "tralgos finds it": in_roundings(slack, size_of(instance)),
-        "tralgos' step is feasible": in_roundings(1.0 - float(sum_of_squares(step)), 1.0),
+        "the solver finds it": in_roundings(slack, size_of(instance)),
+        "the solver's step is feasible": in_roundings(1.0 - float(sum_of_squares(step)), 1.0),
     }
 
 
@@ -186,6 +196,61 @@ def _lemma_1_instance(
     )
 
 
+# --- broken solvers -----------------------------------------------------------------
+
+
+def _reversed_step(eigenvalues: list[float], gradient: list[float]) -> list[float]:
+    return [-s for s in _tralgos_step(eigenvalues, gradient)]
+
+
+def _newton_in_ball(eigenvalues: list[float], gradient: list[float]) -> list[float]:
+    """Newton's step scaled into the ball: no multiplier."""
+    step = [-g / h if h else -g for h, g in zip(eigenvalues, gradient, strict=True)]
+    size = float(np.linalg.norm(step))
+    return [s / max(1.0, size) for s in step]
+
+
+def _without_linear_term(eigenvalues: list[float], gradient: list[float]) -> list[float]:
+    """The hard case's other half: g is taken for half of what it is."""
+    return _tralgos_step(eigenvalues, [g / 2 for g in gradient])
+
+
+def _sabotage() -> tuple[Sabotage, ...]:
+    def broken(name: str, solver: Solver) -> Sabotage:
+        return Sabotage(name, lambda instance: _lemma_1_margins(instance, solver))
+
+    return (
+        broken("the step with the wrong sign", _reversed_step),
+        broken("Newton's step scaled into the ball, without a multiplier", _newton_in_ball),
+        broken("g without its factor", _without_linear_term),
+    )
+
+
+# --- in bulk ------------------------------------------------------------------------
+
+
+def _drawn(rng: np.random.Generator, size: int) -> Mapping[str, np.ndarray]:
+    arrays = drawn_points(rng, size)
+    lowest = np.maximum(0.0, -arrays["eigenvalues"][:, 0])
+    arrays["multiplier"] = lowest + np.maximum(rng.uniform(-1.0, 4.0, size), 0.0)
+    arrays["trial tangents"] = rng.standard_normal(arrays["tangents"].shape) * 2.0
+    return arrays
+
+
+def _slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """How much worse a trial point of the sphere is than s."""
+    step, gradient, size = points_in_bulk(xp, arrays)
+    trial = unit_vectors(xp, arrays["trial tangents"])
+    half = 0.5 * arrays["eigenvalues"]
+    here = row_dots(xp, gradient + half * step, step)
+    return (row_dots(xp, gradient + half * trial, trial) - here) / size
+
+
+def _row(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
+    n = arrays["eigenvalues"].shape[1]
+    return {**point_row(arrays, row), "trial length": 1.0, "residual": [0.0] * n}
+
+
 def _lemma_1() -> Claim:
     printed = Form(
         "s is a global minimiser over the unit ball iff ||s|| <= 1 and there is a lambda >= 0 "
@@ -193,7 +258,15 @@ def _lemma_1() -> Claim:
         r"s \in \arg\min_{\|z\| \le 1} f \iff \exists \lambda \ge 0:\, (H+\lambda I)s + g = 0,\,"
         r"\lambda(1-\|s\|^2) = 0,\, H + \lambda I \succeq 0",
         (
-            FEASIBLE,
+            Condition(
+                "trial in the ball",
+                r"\|z\| \le 1",
+                lambda i: 0 <= i["trial length"] <= 1,
+                kept="s is compared with the points of the ball; others are no competitors.",
+            ),
+            feasible(
+                Dropped((_lemma_1_instance([1.0], 0.0, [], 2.0),), note="Lower, and outside.")
+            ),
             Condition(
                 "lambda >= 0",
                 r"\lambda \ge 0",
@@ -229,6 +302,8 @@ def _lemma_1() -> Claim:
             _lemma_1_instance([-1.0, 1.0], 1.0, [0.0]),
             _lemma_1_instance([0.0, 1.0], 0.0, [1.0], 0.5),
         ),
+        screen=Screen(_drawn, _slack, _row),
+        sabotage=_sabotage(),
     )
     return Claim(
         "efficient-tr/lemma-1",
@@ -240,7 +315,7 @@ def _lemma_1() -> Claim:
         notes="Both directions: points built to satisfy the conditions are compared with trial "
         "points, with the minimum over all critical points of the disc (a quartic, no "
         "multipliers), with the oracle that the other claims use, and with what tralgos returns.",
-        proof="q(p) - q(s) = (p-s)'(H + lambda I)(p-s)/2 + lambda (||s||^2 - ||p||^2)/2.",
+        proof="docs/certificate.md, Theorem 1 with a residual of zero: q(p) - q(s) = (p-s)'(H + lambda I)(p-s)/2 + lambda (||s||^2 - ||p||^2)/2.",
     )
 
 

@@ -39,7 +39,9 @@ from theory_checks.claims.efficient_tr.common import (
     assumption_1,
     assumption_2,
     fewer_dimensions,
+    has_gradient,
     operator_norm,
+    positive_step,
     problem,
     runs_well,
     start,
@@ -80,6 +82,7 @@ def _edges() -> Iterable[Instance]:
     yield problem([-1.0, 0.0, 1.0], [1.0, 1.0, 1.0], 0.25, 0.99)
     yield problem([-1.0, 8.0], [1e-4, 8.0], 0.9, 0.99)
     yield problem([-0.125, 1.0], [0.0625, 0.5], 0.75)
+    yield problem([0.5, 1.0], [0.125, 0.125], 0.5, 0.875)
 
 
 def _decay(instance: Instance) -> Real:
@@ -119,6 +122,9 @@ def _both_sides(
         if before > 1e-20 * size and decay > 0
     ]
     return max(pairs, key=lambda pair: pair[0] / pair[1], default=None)
+
+
+_SETTING = (positive_step(), has_gradient(), assumption_1(), assumption_2(), runs_well())
 
 
 # --- Lemma 4 ------------------------------------------------------------------------
@@ -270,6 +276,8 @@ def _flat_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
 
 def _start_conditions(long_step: Instance, opposite: Instance) -> tuple[Condition, ...]:
     return (
+        positive_step(),
+        has_gradient(),
         assumption_1(
             Dropped((long_step,), note="A step beyond 1/beta makes a component oscillate.")
         ),
@@ -314,7 +322,7 @@ def _lemma_4() -> Claim:
     printed = Form(
         text,
         tex,
-        (assumption_1(), assumption_2(), runs_well()),
+        _SETTING,
         _strategy,
         _printed_lemma_4,
         edges=_edges,
@@ -329,7 +337,8 @@ def _lemma_4() -> Claim:
         rf"\forall t:\ {tex} \iff \alpha(\beta g^\top H g - \|Hg\|^2) \le "
         r"\|g\|(\beta\|g\|^2 - g^\top H g)",
         _start_conditions(
-            problem([0.0, 2.0], [1.0, 1.0], 0.125, 4.0), problem([-4.0, 2.0], [1.0, 1.0], -0.5, 0.5)
+            problem([0.5, 1.0], [0.125, 0.125], 0.5, 2.5),
+            problem([-4.0, -2.0], [0.5, 2.0], -0.25),
         ),
         _strategy,
         _lemma_4_margins,
@@ -362,7 +371,7 @@ def _theorem_5() -> Claim:
     printed = Form(
         "as long as the iterates are those of plain gradient descent, ||z_t|| is increasing",
         r"\|z_{t+1}\| \ge \|z_t\|",
-        (assumption_1(), assumption_2(), runs_well()),
+        _SETTING,
         _strategy,
         _printed_theorem_5,
         edges=_edges,
@@ -379,7 +388,8 @@ def _theorem_5() -> Claim:
         r"2 z_0^\top\nabla f(z_0) \le \eta\|\nabla f(z_0)\|^2 \impliedby "
         r"\alpha g^\top H g \le \|g\|^3",
         _start_conditions(
-            problem([-1.0, 2.0], [0.125, 4.0], 0.5, 2.5), problem([-4.0, 2.0], [1.0, 1.0], -0.5, 0.5)
+            problem([-1.0, 1.0], [0.125, 2.0], 0.5, 1.5),
+            problem([-4.0, -2.0], [0.125, 1.0], -0.25),
         ),
         _strategy,
         _theorem_5_margins,

@@ -4,10 +4,11 @@ what makes the point stationary. All numbers are rational, so that margins are e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -16,19 +17,22 @@ from theory_checks.claim import (
     Dropped,
     Instance,
 )
-from theory_checks.claims.efficient_tr.common import (
-    unit_vector,
-)
+from theory_checks.claims.efficient_tr.bulk import dual_minimum, norms, row_dots, unit_vectors
+from theory_checks.claims.efficient_tr.common import unit_vector
 from theory_checks.precise import exact
 from theory_checks.strategies import vectors
 
 __all__ = [
-    "FEASIBLE",
     "ON_SPHERE",
     "complementary",
+    "drawn_points",
+    "excess",
+    "feasible",
     "gradient_of",
     "inner_product",
     "point",
+    "point_row",
+    "points_in_bulk",
     "size_of",
     "stationary",
     "stationary_instances",
@@ -108,8 +112,49 @@ def point(
     }
 
 
-FEASIBLE = Condition("feasible", r"\|s\| \le 1", lambda i: 0 <= i["length"] <= 1)
-ON_SPHERE = Condition("on the sphere", r"\|s\| = 1", lambda i: i["length"] == 1)
+def drawn_points(rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
+    """Draw points of the unit sphere with spectra and multipliers of either sign."""
+    n = int(rng.integers(2, 4))
+    spectra = rng.uniform(-4.0, 4.0, (size, n))
+    spectra[::4] = np.round(spectra[::4])
+    return {
+        "eigenvalues": np.sort(spectra, axis=1),
+        "tangents": rng.standard_normal((size, n - 1)) * 2.0,
+        "multiplier": rng.uniform(-4.0, 8.0, size),
+    }
+
+
+def point_row(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
+    """Return one row as an instance on the unit sphere."""
+    return {**{name: array[row].tolist() for name, array in arrays.items()}, "length": 1.0}
+
+
+def points_in_bulk(xp: Any, arrays: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    """Return steps, gradients, and the sizes of the terms of q, in float64."""
+    step = unit_vectors(xp, arrays["tangents"])
+    gradient = -(arrays["eigenvalues"] + arrays["multiplier"][:, None]) * step
+    size = xp.max(xp.abs(arrays["eigenvalues"]), axis=1) + norms(xp, gradient) + 1e-3
+    return step, gradient, size
+
+
+def excess(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """Return (f(s) - min f) over the size of its terms, in float64."""
+    step, gradient, size = points_in_bulk(xp, arrays)
+    value = row_dots(xp, gradient + 0.5 * arrays["eigenvalues"] * step, step)
+    return (value - dual_minimum(xp, arrays["eigenvalues"], gradient)) / size
+
+
+ON_SPHERE = Condition(
+    "on the sphere",
+    r"\|s\| = 1",
+    lambda i: i["length"] == 1,
+    kept="Inside the ball a stationary point has no multiplier of its own: that is Lemma 1's case.",
+)
+
+
+def feasible(dropped: Dropped | None = None) -> Condition:
+    """||s|| <= 1."""
+    return Condition("feasible", r"\|s\| \le 1", lambda i: 0 <= i["length"] <= 1, dropped)
 
 
 def complementary(dropped: Dropped | None = None) -> Condition:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -15,6 +17,7 @@ from theory_checks.claim import (
     Form,
     Instance,
     Margins,
+    Screen,
     Verdict,
     fact,
 )
@@ -120,7 +123,39 @@ def _sorted_spectrum() -> Condition:
         "sorted spectrum",
         r"\lambda_1 \le \dots \le \lambda_n",
         lambda i: all(a <= b for a, b in pairwise(i["eigenvalues"])),
+        kept="It is the numbering, not an assumption.",
     )
+
+
+def _drawn(rng: np.random.Generator, size: int) -> Mapping[str, np.ndarray]:
+    """Integers, with g hidden from the leftmost eigenspace and S near 1 in most rows."""
+    n = int(rng.integers(2, 5))
+    spectra = np.sort(rng.integers(-3, 4, (size, n)), axis=1).astype(float)
+    gradient = rng.integers(-2, 3, (size, n)).astype(float)
+    # Sides of Pythagorean triangles over their hypotenuse make S exactly 1.
+    legs = np.array([[3.0, 4.0], [4.0, 3.0], [0.0, 5.0], [5.0, 0.0]])
+    gaps = spectra[:, -2:] - spectra[:, :1]
+    pythagorean = rng.random(size) < 0.3
+    gradient[pythagorean, -2:] = (
+        gaps[pythagorean] * legs[rng.integers(0, 4, int(pythagorean.sum()))] / 5.0
+    )
+    hidden = (rng.random((size, 1)) < 0.7) & (spectra == spectra[:, :1])
+    gradient[hidden] = 0.0
+    return {"eigenvalues": spectra, "gradient": gradient}
+
+
+def _distance_from_one(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """|S - 1|, which decides between one minimiser and several; 1 where g sees the leftmost."""
+    spectra, gradient = arrays["eigenvalues"], arrays["gradient"]
+    gaps = spectra - spectra[:, :1]
+    seen = xp.any((gaps == 0.0) & (gradient != 0.0), axis=1)
+    quotients = xp.where(gaps == 0.0, 0.0, gradient) / xp.where(gaps == 0.0, 1.0, gaps)
+    sums = xp.sum(quotients * quotients, axis=1)
+    return xp.where(seen, 1.0, xp.abs(sums - 1.0))
+
+
+def _row(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
+    return {name: array[row].tolist() for name, array in arrays.items()}
 
 
 def _proposition_1() -> Claim:
@@ -159,6 +194,7 @@ def _proposition_1() -> Claim:
             {"eigenvalues": [-1.0, -1.0], "gradient": [0.0, 0.0]},
             {"eigenvalues": [0.0, 0.0, 1.0], "gradient": [0.0, 0.0, 1.0]},
         ),
+        screen=Screen(_drawn, _distance_from_one, _row),
         reduce=fewer_dimensions,
         effort=120,
     )
@@ -173,8 +209,10 @@ def _proposition_1() -> Claim:
         notes="With a repeated leftmost eigenvalue that g does not see, the printed sum has a term "
         "0/0 and no case applies. Terms c/0 read as infinity do no harm. The equalities are "
         "right: S = 1 gives one minimiser.",
-        proof="By Lemma 1 the minimisers are -(H + lambda I)^+ g plus any part in the kernel of "
-        "H + lambda I that keeps the norm feasible (equal to 1 where lambda > 0).",
+        proof="docs/theory-efficient-tr.md, 'One minimiser or several': by Lemma 1 the minimisers "
+        "are -(H + lambda I)^+ g plus any part in the kernel of H + lambda I that keeps the norm "
+        "feasible (equal to 1 where lambda > 0).",
+        ours="The case of a repeated leftmost eigenvalue, with how many minimisers there are.",
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -14,6 +16,7 @@ from theory_checks.claim import (
     Form,
     Instance,
     Margins,
+    Screen,
     Verdict,
     in_roundings,
 )
@@ -23,11 +26,15 @@ from theory_checks.claims.efficient_tr.common import (
     negative_curvature,
 )
 from theory_checks.claims.efficient_tr.points import (
-    FEASIBLE,
     ON_SPHERE,
     complementary,
+    drawn_points,
+    excess,
+    feasible,
     gradient_of,
     point,
+    point_row,
+    points_in_bulk,
     size_of,
     stationary,
     stationary_instances,
@@ -85,9 +92,25 @@ def _convex_strategy() -> SearchStrategy[Instance]:
     return _on_sphere_strategy().map(fold)
 
 
+def _drawn_convex(rng: np.random.Generator, size: int) -> Mapping[str, np.ndarray]:
+    arrays = drawn_points(rng, size)
+    arrays["eigenvalues"] = np.sort(np.abs(arrays["eigenvalues"]), axis=1)
+    arrays["multiplier"] = np.maximum(arrays["multiplier"], 0.0)
+    return arrays
+
+
+def _convex_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    return 1e-6 - xp.abs(excess(xp, arrays))
+
+
 def _convex_remark() -> Claim:
     solution = Condition("solution on the sphere", r"\|s\| = 1", _minimiser_on_sphere)
-    connected = Condition("n >= 2", r"n \ge 2", lambda i: len(i["eigenvalues"]) >= 2)
+    connected = Condition(
+        "n >= 2",
+        r"n \ge 2",
+        lambda i: len(i["eigenvalues"]) >= 2,
+        kept="For n = 1 the sphere is two points, and both are stationary.",
+    )
     printed = Form(
         "when lambda1 >= 0 and the solution has norm 1, no stationary point of the problem on "
         "the sphere is suboptimal: 'the subproblem is strongly convex, we don't need to worry'",
@@ -122,6 +145,7 @@ def _convex_remark() -> Claim:
         _is_global,
         reduce=_fewer_points,
         edges=lambda: (point([1.0, 2.0], 1.0, [0.0]), point([0.0, 2.0], 0.0, [1.0])),
+        screen=Screen(_drawn_convex, _convex_slack, point_row),
     )
     return Claim(
         "efficient-tr/convex-remark",
@@ -136,7 +160,7 @@ def _convex_remark() -> Claim:
         "global: H = diag(0, 10), g = (1/8, 0), z = (1, 0). With lambda1 = 0 it is not strongly "
         "convex either. From the paper's start, with steps short enough to keep signs, the "
         "iterates cannot reach such a point (see algorithm-2-global).",
-        proof="For lambda1 >= 0 and lambda >= 0 the Hessian condition of Lemma 1 holds by itself.",
+        proof="docs/theory-efficient-tr.md, 'The convex case': for lambda1 >= 0 and lambda >= 0 the Hessian condition of Lemma 1 holds by itself.",
     )
 
 
@@ -157,9 +181,18 @@ def _lemma_2_strategy() -> SearchStrategy[Instance]:
 
 def _lemma_2_conditions() -> tuple[Condition, ...]:
     return (
-        FEASIBLE,
-        complementary(),
-        stationary(),
+        feasible(
+            Dropped((point([-2.0], 0.0, [], 2.0),), note="Stationary outside, and not feasible.")
+        ),
+        complementary(
+            Dropped((point([-2.0], 3.0, [], 0.5),), note="A larger step goes on downhill.")
+        ),
+        stationary(
+            Dropped(
+                (point([-1.0, 0.0], 2.0, [1.0], residual=[1.0, 0.0]),),
+                note="g is changed, and s is not stationary any more.",
+            )
+        ),
         negative_curvature(
             Dropped(
                 (point([2.0], -1.0, []),),
@@ -181,6 +214,20 @@ def _lemma_2_conditions() -> tuple[Condition, ...]:
     )
 
 
+def _drawn_lemma_2(rng: np.random.Generator, size: int) -> Mapping[str, np.ndarray]:
+    arrays = drawn_points(rng, size)
+    arrays["eigenvalues"][:, 0] = -np.abs(arrays["eigenvalues"][:, 0]) - 0.01
+    arrays["eigenvalues"].sort(axis=1)
+    return arrays
+
+
+def _lemma_2_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """1e-6 less the excess where s1 g1 <= 0; about 1 where it is positive."""
+    step, gradient, _ = points_in_bulk(xp, arrays)
+    hypothesis = (step[:, 0] * gradient[:, 0] <= 0.0) & (gradient[:, 0] != 0.0)
+    return xp.where(hypothesis, 1e-6 - xp.abs(excess(xp, arrays)), 1.0)
+
+
 def _lemma_2() -> Claim:
     printed = Form(
         "when g1 != 0 and lambda1 < 0, a stationary point s with s1 g1 <= 0 is the global minimum "
@@ -196,7 +243,8 @@ def _lemma_2() -> Claim:
             point([-1.0, -1.0], 2.0, [1.0]),
             point([-1.0, 1.0], 1.0 + 2.0**-40, [0.0]),
         ),
-        effort=120,
+        screen=Screen(_drawn_lemma_2, _lemma_2_slack, point_row),
+        effort=80,
     )
     return Claim(
         "efficient-tr/lemma-2",

@@ -18,7 +18,7 @@ from theory_checks.claim import (
     Verdict,
     in_roundings,
 )
-from theory_checks.claims.krylov.bounds import ritz_bound
+from theory_checks.claims.krylov.bounds import fejer_bound
 from theory_checks.claims.krylov.common import (
     PAPER,
     PLACE,
@@ -110,17 +110,25 @@ def _perturbed(instance: Instance) -> tuple[Known, Problem, Real]:
     return data, problem, epsilon
 
 
-def _start_margins(instance: Instance, minimiser: Minimiser = trust_region_minimiser) -> Margins:
+def _start_sides(instance: Instance, minimiser: Minimiser) -> tuple[Known, Real, Real]:
+    """The problem, the gap of the minimiser for g + epsilon u, and the bound."""
     data, problem, epsilon = _perturbed(instance)
-    t, square = int(instance["t"]), data.problem.radius**2
-    gap = gap_of(data, minimiser(problem, t))
-    bound = 2 * epsilon * data.problem.radius + 3 * data.spread * square / (4 * t * (t + 2))
-    if min(problem.spectrum) < 0:
-        bound += ritz_bound(data, t, problem.gradient) * square / 2
+    t = int(instance["t"])
+    bound = 2 * epsilon * data.problem.radius + fejer_bound(data, t, problem.gradient)
+    return data, gap_of(data, minimiser(problem, t)), bound
+
+
+def _start_margins(instance: Instance, minimiser: Minimiser = trust_region_minimiser) -> Margins:
+    data, gap, bound = _start_sides(instance, minimiser)
     return {
         "the gap is at least 0": at_most(data, 0 * gap, gap),
         "the gap is at most the bound": at_most(data, gap, bound),
     }
+
+
+def _start_pair(instance: Instance) -> tuple[float, float] | None:
+    data, gap, bound = _start_sides(instance, trust_region_minimiser)
+    return (float(gap), float(bound)) if bound < data.decrease else None
 
 
 def _start_strategy() -> SearchStrategy[Instance]:
@@ -175,6 +183,7 @@ def _random_start() -> Claim:
         _start_strategy,
         _start_margins,
         _start_edges,
+        bound=_start_pair,
         sabotage=broken(
             _start_margins, BROKEN, "the space is never extended", "gradient descent in its place"
         ),

@@ -79,9 +79,8 @@ def _linear_rate() -> Claim:
         PLACE,
         Verdict.HOLDS,
         printed,
-        notes="Carmon and Duchi (2018). It never fails and is never near: the largest gap "
-        "met is a tenth of the bound, see linear-constant. In the hard case m = 0, and it says "
-        "nothing.",
+        notes="Carmon and Duchi (2018). For large t it is nine times too large at least, see "
+        "linear-sharp, and more where lambda* is. In the hard case m = 0, and it says nothing.",
         proof="docs/krylov-rates.md: a Chebyshev polynomial in A, scaled to the sphere; where "
         "T_t < 3 the bound is above q(0) - q*.",
     )

@@ -131,7 +131,7 @@ def _multiplier_margins(
     inner = [g / a for g, a in zip(small.gradient, shifted, strict=True)]
     short = data.problem.radius**2 - dot(inner, inner)
     slope = dot(inner, [x / a for x, a in zip(inner, shifted, strict=True)])
-    square, size = data.problem.radius**2, max(abs(h) for h in data.problem.spectrum)
+    square, size = data.problem.radius**2, data.largest + data.multiplier
     margins = {
         "lambda_t is at most lambda*": _at_most(0 * fallen, fallen, size),
         "||c_t|| is at most ||s*||": _at_most(0 * short, short, square),

@@ -1,0 +1,78 @@
+"""Measured figures: value, interval, what is claimed of them, and the answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from theory_checks.page.instances import folded
+from theory_checks.page.markup import Child, Markup, element, joined, words
+from theory_checks.page.numbers import number
+from theory_checks.page.strips import interval_strip
+from theory_checks.page.tables import Column, body, table
+
+__all__ = ["figures_block"]
+
+#: More figures than these are shown on demand.
+_SHOWN = 12
+
+_DIGITS = 4
+
+_ANSWERS = {"consistent": "holds", "not consistent": "refuted", "can't tell": "needs"}
+
+
+def _range(ends: list[Any]) -> Markup:
+    return joined(number(ends[0], _DIGITS), " to ", number(ends[1], _DIGITS))
+
+
+def _value(figure: dict[str, Any]) -> Markup:
+    value = element("b", number(figure["value"], _DIGITS))
+    if figure["low"] == figure["high"] == figure["value"]:
+        return value
+    interval = element("span", _range([figure["low"], figure["high"]]), class_="interval")
+    return joined(value, " ", interval)
+
+
+def _claimed(figure: dict[str, Any]) -> Child:
+    if figure["claimed"] is None:
+        return None
+    answer = element(
+        "span", figure["answer"], class_=f"badge {_ANSWERS.get(figure['answer'], 'unknown')}"
+    )
+    return words(_range(figure["claimed"]), answer)
+
+
+def _name(figure: dict[str, Any]) -> Markup:
+    if figure["as_recorded"]:
+        return joined(figure["name"])
+    recorded = None if figure["expected"] is None else _range(figure["expected"])
+    flag = element("strong", "outside the recorded range: ", recorded, class_="flag")
+    return words(figure["name"], flag)
+
+
+def _table(figures: list[dict[str, Any]]) -> Markup:
+    """Only the columns that at least one of the figures has something for."""
+    strips = [interval_strip(figure) for figure in figures]
+    columns: list[tuple[Column, list[Child]]] = [
+        (Column("Figure"), [_name(figure) for figure in figures]),
+        (Column("Value, 95% interval"), [_value(figure) for figure in figures]),
+    ]
+    if any(strips):
+        column = Column("Interval in the range claimed")
+        columns.append((column, list(strips)))
+    if any(figure["paper"] for figure in figures):
+        columns.append((Column("The paper says"), [figure["paper"] for figure in figures]))
+    if any(figure["claimed"] is not None for figure in figures):
+        columns.append((Column("Claimed"), [_claimed(figure) for figure in figures]))
+    heads = [column for column, _ in columns]
+    rows = list(zip(*(cells for _, cells in columns), strict=True))
+    return table("Measured in this run", heads, body(heads, rows), class_="figures")
+
+
+def figures_block(figures: list[dict[str, Any]]) -> Markup | None:
+    """Return the figures of a claim in a table, folded where they are many."""
+    if not figures:
+        return None
+    shown = _table(figures)
+    if len(figures) > _SHOWN:
+        shown = folded(f"All {len(figures)} figures", shown)
+    return element("div", element("h4", "Figures"), shown, class_="block")
