@@ -18,6 +18,7 @@ LAYERS = (
     "arguments",
     "kernels",
     "operators",
+    "shares",
     "problems",
     "norms",
     "subproblems",
@@ -25,7 +26,14 @@ LAYERS = (
 )
 
 #: What the theory checks may import from.
-PUBLIC = ("tralgos", "tralgos.errors", "tralgos.operators", "tralgos.norms", "tralgos.problems")
+PUBLIC = (
+    "tralgos",
+    "tralgos.errors",
+    "tralgos.operators",
+    "tralgos.norms",
+    "tralgos.problems",
+    "tralgos.shares",
+)
 
 
 def modules(package: str) -> list[Path]:

@@ -1,10 +1,11 @@
 """Certified solvers on abstract linear operators, for theorems that run.
 
 The public interface is what this package and its subpackages
-:mod:`tralgos.operators`, :mod:`tralgos.norms` and :mod:`tralgos.problems` export.
+:mod:`tralgos.operators`, :mod:`tralgos.norms`, :mod:`tralgos.problems` and
+:mod:`tralgos.shares` export.
 """
 
-from tralgos import errors, norms, operators, problems
+from tralgos import errors, norms, operators, problems, shares
 from tralgos.methods import (
     Adagrad,
     Adam,
@@ -105,6 +106,7 @@ __all__ = [
     "norms",
     "operators",
     "problems",
+    "shares",
     "solve_cubic",
     "solve_trs",
 ]

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -84,12 +84,13 @@ class _Bench:
         if trial["outcome"] != "survived":
             raise RuntimeError(f"the code as it stands does not pass: {trial}")
 
-    def try_one(self, mutant: Mutant, *, claims: bool) -> None:
-        """Try it and write down what became of it."""
+    def try_one(self, mutant: Mutant, *, claims: bool, key: str = "") -> None:
+        """Try it and write down what became of it, under its key in the sample."""
         module = self.modules[mutant.path]
         tests = self.chosen(mutant, claims=claims)
         trial = self._tried(module, module.mutated(mutant.key), tests)
         record = asdict(mutant) | trial | {"difference": self.difference(mutant)}
+        record["key"] = key or mutant.key
         with self._results.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
         print(f"{trial['outcome']:10} {trial['seconds']:6.1f} s  {mutant.key}", flush=True)
@@ -111,13 +112,27 @@ def _run(arguments: argparse.Namespace) -> None:
 def _again(arguments: argparse.Namespace) -> None:
     bench = _Bench(arguments)
     bench.unchanged()
-    mutants = {m.key: m for module in bench.modules.values() for m in module.mutants}
     for record in score.survivors(_records(arguments.results).values()):
-        mutant = mutants.get(record["key"])
-        if mutant is None or bench.difference(mutant) != record["difference"]:
+        mutant = _found(bench, record)
+        if mutant is None:
             print(f"changed    {record['key']}: the code is another now", file=sys.stderr)
-            continue
-        bench.try_one(mutant, claims=arguments.claims)
+        else:
+            bench.try_one(mutant, claims=arguments.claims, key=record["key"])
+
+
+def _found(bench: _Bench, record: Mapping[str, Any]) -> Mutant | None:
+    """The mutant of a record, where lines above it have come or gone meanwhile."""
+    alike = [
+        mutant
+        for mutant in bench.modules[record["path"]].mutants
+        if mutant.operator == record["operator"]
+    ]
+    for mutant in sorted(
+        alike, key=lambda m: (m.key != record["key"], abs(m.line - record["line"]))
+    ):
+        if bench.difference(mutant) == record["difference"]:
+            return mutant
+    return None
 
 
 def _report(arguments: argparse.Namespace) -> None:

@@ -42,14 +42,12 @@ class Reach:
         """Those that reach a mutant, in the order in which they are tried.
 
         Where only the import runs the statement, those that reach its function, class or
-        module. Tests of many functions come before many cases of one: of each function the
-        fastest case, then of each the next, and claims last.
+        module, or all. Tests of many functions come before many cases of one: of each function
+        the fastest case, then of each the next, and claims last.
         """
-        reached = self._between(mutant.path, *mutant.lines)
-        if not reached:
-            reached = self._between(mutant.path, *mutant.scope)
-        if not reached:
-            reached = self._between(mutant.path, 1, 10**9)
+        ranges = (mutant.lines, mutant.scope, (1, 10**9))
+        sets = (self._between(mutant.path, *lines) for lines in ranges)
+        reached = next(filter(None, sets), set(self.seconds))
         seen: dict[str, int] = defaultdict(int)
         ranked = []
         for name in sorted(reached, key=lambda name: (self.seconds[name], name)):

@@ -7,7 +7,7 @@ import pytest
 
 from tests.namespaces import Xp
 from tests.norms.support import HOST_CASES, NORM_CASES, NormCase
-from tralgos.errors import ArgumentError, ArrayTypeError
+from tralgos.errors import ArgumentError, ArrayTypeError, NotPositiveDefiniteError
 from tralgos.norms import MatrixNorm, Norm, densify
 from tralgos.norms.preconditioners import hutchinson_diagonal
 
@@ -103,3 +103,18 @@ def test_the_symmetric_root_serves_as_the_factor() -> None:
         Half().equivalence()
     with pytest.raises(ArgumentError, match="no square root"):
         Half().sqrt(s)
+
+
+def test_a_lower_bound_is_positive_or_none(xp_case: Xp) -> None:
+    """Where rounding hides the smallest eigenvalue, zero is no bound to divide by."""
+    for part in (5.0, 10.0, 40.0, 200.0, 1e4):
+        d = np.ones(48)
+        d[7] = part * xp_case.eps
+        try:
+            norm = MatrixNorm(xp_case.array(np.diag(d)))
+        except NotPositiveDefiniteError:
+            assert part <= 10.0
+            continue
+        lower = norm.lower_eigenvalue()
+        assert lower is None or 0.0 < lower <= d[7]
+        assert (lower is not None) or part <= 200.0

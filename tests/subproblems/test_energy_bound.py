@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.oracle import rotated
-from tralgos.norms import DiagonalNorm
+from tralgos.norms import DiagonalNorm, MatrixNorm
 from tralgos.subproblems.certificate import Measured, measure
 from tralgos.subproblems.krylov import KrylovSpace
 from tralgos.subproblems.krylov_solver import KrylovSolver
@@ -82,3 +82,21 @@ def test_the_slack_is_what_the_lagrangian_lies_above_the_model(
     # sigma y^3 / 3 - lambda y^2 / 2 has its minimum over y >= 0 at y = a, -sigma a^3 / 6.
     excess = sigma / 3.0 * length**3 - 0.5 * multiplier * length**2 + sigma / 6.0 * a**3
     assert s.slack(CubicTarget(sigma)) == pytest.approx(excess, rel=1e-12, abs=1e-14)
+
+
+@pytest.mark.parametrize("boundary", [False, True])
+def test_rounding_of_an_ill_conditioned_norm_leaves_no_step_outside(boundary: bool) -> None:
+    """||s|| is known to a hundredth here, and still its norm as computed is at most r."""
+    rng = np.random.default_rng(0)
+    Q, _ = np.linalg.qr(rng.standard_normal((40, 40)))
+    M = ((Q * np.geomspace(1.0, 2e-6, 40)) @ Q.T).astype(np.float32)
+    M = 0.5 * M + 0.5 * M.T
+    g = np.ones(40, dtype=np.float32)
+    model = validated_model(np.eye(40, dtype=np.float32), g, MatrixNorm(M), rng=rng)
+    for k in range(60):
+        s = (Q[:, -1] * (1.0 + 0.01 * k) + 1e-4 * Q[:, k % 40]).astype(np.float32)
+        radius = model.norm.norm(s) * (0.5 + 0.01 * k)
+        measured = measure(model, s, 0.0, RadiusTarget(radius), boundary=boundary)
+        length = model.norm.norm(measured.step)
+        assert length <= radius
+        assert length >= 0.8 * min(radius, model.norm.norm(s)) or not boundary

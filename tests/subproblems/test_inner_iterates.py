@@ -29,12 +29,19 @@ def seen_by(solve: Any, *arguments: Any, **options: Any) -> tuple[list[InnerIter
 @pytest.mark.parametrize("method", METHODS, ids=NAMES)
 @pytest.mark.parametrize("radius", [0.25, 1.0, 40.0])
 @pytest.mark.parametrize("low", [-1.0, 0.5])
-def test_iterates_of_the_trust_region(method: Any, radius: float, low: float) -> None:
-    """In a full norm: each figure is that of the iterate's own step."""
+@pytest.mark.parametrize("by_products", [False, True], ids=["matrix", "products"])
+def test_iterates_of_the_trust_region(
+    method: Any, radius: float, low: float, by_products: bool
+) -> None:
+    """In a full norm: each figure is that of the iterate's own step.
+
+    Known by its products, H has been multiplied with M^-1 g by the checks already.
+    """
     H, g = problem(low)
     root = np.diag(np.linspace(1.0, 2.0, 24)) + 0.05
     M = root @ root.T
-    seen, result = seen_by(solve_trs, H, g, radius, norm=MatrixNorm(M), method=method)
+    operator = Product(H) if by_products else H
+    seen, result = seen_by(solve_trs, operator, g, radius, norm=MatrixNorm(M), method=method)
     numbers = [i.iteration for i in seen]
     if method == "krylov":
         # The space is extended once more, unseen, where the evidence asks for it.

@@ -103,3 +103,42 @@ def test_conjugate_gradients_stop_after_twice_the_order() -> None:
     )
     assert f"stopped after {2 * N} iterations" in result.message
     assert len(seen) == 2 * N + 1
+
+
+@pytest.mark.parametrize(
+    ("dtype", "words"), [(np.float64, "tolerance 1.0e-08"), (np.float32, "tolerance 1.2e-04")]
+)
+def test_the_tolerance_goes_with_the_precision(dtype: type, words: str) -> None:
+    """1e-8 in float64, a thousand roundings in float32, unless one is given."""
+    H, g = problem(0.5)
+    for method in ("direct", "krylov"):
+        result = solve_trs(H.astype(dtype), g.astype(dtype), 1.0, method=method)
+        assert words in result.message
+        given = solve_trs(H.astype(dtype), g.astype(dtype), 1.0, method=method, rtol=0.25)
+        assert "tolerance 2.5e-01" in given.message
+
+
+def test_every_status_is_a_sentence() -> None:
+    for status in Status:
+        assert isinstance(status.value, str)
+        assert len(status.value.split()) > 5
+    assert len({status.value for status in Status}) == 5
+
+
+@pytest.mark.parametrize("budget", [2, 3, 4, 5, 8, 11, 12])
+def test_a_space_that_is_not_stored_is_not_extended_beyond_the_budget(budget: int) -> None:
+    """Vectors that do not fit are made again, a product each: a call has to leave them enough.
+
+    Else it ends with s = 0, as it did for every even budget.
+    """
+    H, _, _ = rotated(np.geomspace(1e-3, 1.0, 60), np.ones(60), np.random.default_rng(1))
+    g = np.random.default_rng(2).standard_normal(60)
+    problem = Subproblem(
+        Product(H), g, method="krylov", certify="none", rtol=1e-13, memory=1, max_matvec=budget + 2
+    )
+    reached = cauchy_decrease(H, g, 1e4)
+    for _ in range(8):
+        result = problem.trust_region(1e4)
+        assert result.matvecs <= budget + 2
+        assert result.model_decrease >= reached * (1.0 - 1e-10)
+        reached = result.model_decrease

@@ -139,3 +139,16 @@ def test_the_least_eigenvalue_of_a_scaled_norm_is_bounded_from_below(off: float)
 def test_a_norm_that_is_not_safely_definite_proves_nothing() -> None:
     M = band(0.6, np.ones(N)).tocsc()
     assert _least_eigenvalue(M) == 1e-300
+
+
+def test_the_seed_decides_and_no_global_generator() -> None:
+    """ARPACK starts where it is told to, so that a run can be had again to the last bit."""
+    H, M = pencil(3)
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    found = [curvature_bound(H, norm=MatrixNorm(M), certify="exact", rng=7) for _ in range(3)]
+    np.testing.assert_array_equal(state, np.random.get_state()[1])  # noqa: NPY002
+    for again in found[1:]:
+        assert (again.lower, again.value) == (found[0].lower, found[0].value)
+        np.testing.assert_array_equal(again.vector, found[0].vector)
+    other = curvature_bound(H, norm=MatrixNorm(M), certify="exact", rng=8)
+    assert not np.array_equal(other.vector, found[0].vector)

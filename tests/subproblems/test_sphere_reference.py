@@ -10,6 +10,7 @@ import pytest
 from tests.oracle import rotated
 from tralgos import InnerIterate, SphereDescent, SubproblemResult, solve_trs
 from tralgos.norms import MatrixNorm
+from tralgos.subproblems.sphere_safe import MeasuredPoint, Move
 
 N = 8
 
@@ -139,3 +140,34 @@ def test_the_safe_form_is_projected_gradient_descent(
     np.testing.assert_allclose(result.step, seen[-1].step, rtol=1e-12)
     lam = seen[-1].multiplier
     assert result.multiplier == pytest.approx(lam, rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_move_knows_its_own_length(seed: int) -> None:
+    """From five scalars: whether it ends outside, its scale, and ||y+ - y||^2."""
+    rng = np.random.default_rng(seed)
+    y, c = rng.standard_normal((2, 5))
+    length = rng.choice([0.3, 0.9, 1.0, 1.01])
+    y *= length / np.linalg.norm(y)
+    eta, lam = rng.uniform(0.1, 0.9), rng.choice([0.0, -(y @ c)])
+    d = c + lam * y
+    seen = MeasuredPoint(
+        multiplier=lam,
+        value=0.0,
+        residual=float(np.linalg.norm(d)),
+        length=length,
+        curvature=0.25,
+        cross=0.0,
+        descent=float(np.linalg.norm(d)),
+        inward=float(y @ c),
+    )
+    move = Move.of(seen, c, eta)
+    # The step along c itself, brought back to the ball.
+    expected = y - eta * c
+    size = np.linalg.norm(expected)
+    assert move.boundary == (size >= 1.0)
+    expected = expected / max(size, 1.0)
+    np.testing.assert_allclose(move.keep * y - move.length * d, expected, rtol=1e-10, atol=1e-12)
+    assert move.square == pytest.approx(float(np.sum((expected - y) ** 2)), rel=1e-9)
+    assert move.curvature == 0.25
+    assert move.dual is c

@@ -42,6 +42,19 @@ RECORDED = {
     "assumption-2": "needs",
     "assumption-2-cauchy": "holds",
     "assumption-2-decrease": "holds",
+    "proposition-1": "holds",
+    "proposition-2": "holds",
+    "proposition-2-gaussian": "holds",
+    "proposition-2-signs": "holds",
+    "proposition-1-footnote": "needs",
+    "proposition-1-expected-share": "needs",
+    "proposition-2-expected-share": "needs",
+    "figure-d2-other-data": "needs",
+    "proposition-1-order": "measured",
+    "share-concentration": "measured",
+    "figure-d2": "measured",
+    "proposition-2-expected-share-gaussian": "measured",
+    "share-estimator": "measured",
 }
 
 

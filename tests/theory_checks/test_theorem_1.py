@@ -18,6 +18,7 @@ from theory_checks.claim import Level, Verdict
 from theory_checks.claims.adaptive_norms import (
     theorem_1,
     theorem_1_bound,
+    theorem_1_mixed,
     theorem_1_rates,
     theorem_1_terminates,
 )
@@ -327,6 +328,52 @@ def test_counts_beyond_what_is_run() -> None:
         assert theorem_1_rates.whole_count(valley_cells(0.0625), valley, 64) == valley(255)
     with pytest.raises(ArithmeticError, match="equally many"):
         theorem_1_rates.whole_count(100, lambda cells: cells + (cells > 7), 10)
+
+
+def test_the_track_keeps_both_assumptions() -> None:
+    """Errors of g_t within delta_g; steps as good as the Cauchy point and nu times the eigenpoint."""
+    eps_g, eps_H = 2.0**-5, 2.0**-6
+    eta, nu = theorem_1_mixed.ETA, theorem_1_mixed.NU
+    track = theorem_1_mixed.Track(eps_g, eps_H)
+    rows = theorem_1_mixed.mixed_run(eps_g, eps_H, 60).rows
+    first = 3
+    for t, row in enumerate(rows):
+        gradient = track.gradient(row.point)
+        g = theorem_1_mixed.mixed_errors(t, first, gradient, eps_g)
+        assert math.dist(g, gradient) <= (1 - eta) * eps_g / 4
+        assert row.curved == (math.hypot(*g) <= eps_g)
+        lowest = np.linalg.eigvalsh(np.array(track.hessian(row.point)))[0]
+        assert lowest < -eps_H
+        if row.curved:
+            assert row.predicted >= nu * -lowest * row.radius**2 / 2 * (1 - 1e-12)
+        else:
+            cauchy = math.hypot(*g) ** 2 / 2  # the curvature along x is one, and the ball wide
+            assert row.predicted >= cauchy * (1 - 1e-12)
+            assert row.predicted >= -lowest * row.radius**2 / 2 or row.radius > 4 * eps_g
+        assert row.taken == (row.ratio >= eta)
+    assert [row.taken for row in rows[first:]] == [False, True] * 28 + [False]
+    assert all(abs(row.point[2]) <= 2.1 * eps_g for row in rows)
+
+
+@given(x=st.floats(-2, 2), y=st.floats(-2, 2), z=st.floats(-4, 4))
+def test_the_derivatives_of_the_track(x: float, y: float, z: float) -> None:
+    track, w = theorem_1_mixed.Track(0.25, 0.5), [x, y, z]
+    for i in range(3):
+        up, down = list(w), list(w)
+        up[i] += 1e-5
+        down[i] -= 1e-5
+        slope = (track.value(up) - track.value(down)) / 2e-5
+        assert track.gradient(w)[i] == pytest.approx(slope, abs=1e-8)
+        bends = (np.array(track.gradient(up)) - track.gradient(down)) / 2e-5
+        np.testing.assert_allclose(np.array(track.hessian(w))[i], bends, atol=1e-8)
+
+
+def test_the_mixed_term_is_attained() -> None:
+    """Iterations for which L falls by one, times eps_g^2 eps_H, lie between bounds."""
+    for k in range(3, 10):
+        for j in range(6, 12):
+            count = theorem_1_mixed.per_unit(2.0**-k, 2.0**-j) * 4.0**-k * 2.0**-j
+            assert 0.75 < count < 0.9
 
 
 # ------------------------------------------------------------------ constants

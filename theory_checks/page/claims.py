@@ -95,8 +95,9 @@ def _hypotheses(views: list[FormView]) -> Markup | None:
     if labelled:
         columns.insert(1, Column("In the form"))
     rows = [_hypothesis_row(views, key, labelled) for key in keys]
-    shown = table("Hypotheses, dropped one at a time", columns, body(columns, rows))
-    return element("div", element("h4", "Hypotheses"), shown, class_="block hypotheses")
+    caption = element("h4", "Hypotheses, dropped one at a time")
+    shown = table(caption, columns, body(columns, rows))
+    return element("div", shown, class_="block hypotheses")
 
 
 def _paragraph(heading: str, text: str) -> Markup | None:

@@ -66,11 +66,14 @@ def counterexample(view: FormView) -> Markup | None:
     return element(
         "div",
         element("h4", f"Counterexample to the {view.name} form"),
-        instance_block(violation["instance"], drawn=True),
-        _margins(violation["margins"]),
-        element("p", joined(*origin), ".", class_="origin"),
-        lost,
-        view.replay("counterexample"),
+        instance_block(
+            violation["instance"],
+            _margins(violation["margins"]),
+            element("p", joined(*origin), ".", class_="origin"),
+            lost,
+            view.replay("counterexample"),
+            drawn=True,
+        ),
         class_="block counterexample",
     )
 
@@ -139,7 +142,7 @@ def dropped(outcome: dict[str, Any]) -> Markup:
     if not outcome["needed"]:
         tried = count(outcome["tried"])
         return words(flag, joined("Not needed, as far as ", tried, " instances without it went."))
-    said = joined("Without it the conclusion fails.")
+    said = joined("The conclusion fails.")
     if outcome["counterexample"] is None:
         return words(flag, said)
     summary = joined("Counterexample, margin ", number(outcome["margin"]))

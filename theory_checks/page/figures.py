@@ -7,7 +7,7 @@ from typing import Any
 from theory_checks.page.instances import folded
 from theory_checks.page.markup import Child, Markup, element, joined, words
 from theory_checks.page.numbers import number
-from theory_checks.page.strips import interval_strip
+from theory_checks.page.strips import interval_strips
 from theory_checks.page.tables import Column, body, table
 
 __all__ = ["figures_block"]
@@ -51,21 +51,22 @@ def _name(figure: dict[str, Any]) -> Markup:
 
 def _table(figures: list[dict[str, Any]]) -> Markup:
     """Only the columns that at least one of the figures has something for."""
-    strips = [interval_strip(figure) for figure in figures]
+    strips = interval_strips(figures)
+    claimed = any(figure["claimed"] is not None for figure in figures)
     columns: list[tuple[Column, list[Child]]] = [
         (Column("Figure"), [_name(figure) for figure in figures]),
         (Column("Value, 95% interval"), [_value(figure) for figure in figures]),
     ]
     if any(strips):
-        column = Column("Interval in the range claimed")
-        columns.append((column, list(strips)))
+        columns.append((Column("Interval, claimed range" if claimed else "Interval"), list(strips)))
     if any(figure["paper"] for figure in figures):
         columns.append((Column("The paper says"), [figure["paper"] for figure in figures]))
-    if any(figure["claimed"] is not None for figure in figures):
+    if claimed:
         columns.append((Column("Claimed"), [_claimed(figure) for figure in figures]))
     heads = [column for column, _ in columns]
     rows = list(zip(*(cells for _, cells in columns), strict=True))
-    return table("Measured in this run", heads, body(heads, rows), class_="figures")
+    caption = element("h4", "Figures measured in this run")
+    return table(caption, heads, body(heads, rows), class_="figures")
 
 
 def figures_block(figures: list[dict[str, Any]]) -> Markup | None:
@@ -75,4 +76,4 @@ def figures_block(figures: list[dict[str, Any]]) -> Markup | None:
     shown = _table(figures)
     if len(figures) > _SHOWN:
         shown = folded(f"All {len(figures)} figures", shown)
-    return element("div", element("h4", "Figures"), shown, class_="block")
+    return element("div", shown, class_="block")

@@ -15,19 +15,26 @@ __all__ = ["formula", "hypothesis_text", "mathml"]
 #: What may reach the page. The converter copies text and attributes as they are, so its
 #: tree is written anew: other elements make the conversion fail, other attributes are dropped.
 _ELEMENTS = frozenset(
-    ("math", "mrow", "mi", "mn", "mo", "mtext", "ms", "mspace", "mfrac", "msqrt", "mroot")
-    + ("msub", "msup", "msubsup", "munder", "mover", "munderover", "mtable", "mtr", "mtd")
-    + ("mstyle", "mpadded", "mphantom", "menclose")
+    {"math", "mrow", "mi", "mn", "mo", "mtext", "ms", "mspace", "mfrac", "msqrt", "mroot"}
+    | {"msub", "msup", "msubsup", "munder", "mover", "munderover", "mtable", "mtr", "mtd"}
+    | {"mstyle", "mpadded", "mphantom", "menclose"}
 )
 _ATTRIBUTES = frozenset(
-    ("accent", "columnalign", "columnspacing", "depth", "display", "displaystyle", "fence")
-    + ("form", "height", "largeop", "linethickness", "lspace", "mathvariant", "maxsize")
-    + ("minsize", "movablelimits", "rowspacing", "rspace", "scriptlevel", "separator")
-    + ("stretchy", "symmetric", "voffset", "width")
+    {"accent", "columnalign", "columnspacing", "depth", "display", "displaystyle", "fence"}
+    | {"form", "height", "largeop", "linethickness", "lspace", "mathvariant", "maxsize"}
+    | {"minsize", "movablelimits", "rowspacing", "rspace", "scriptlevel", "separator"}
+    | {"stretchy", "symmetric", "voffset", "width"}
 )
+
+#: A prime with a superscript behind it: TeX sets both, the converter calls it an error.
+_PRIMES = re.compile(r"('+)\^(\{[^{}]*\}|\\[A-Za-z]+|[^\s\\{}])")
+
+#: A letter of another alphabet without braces, which the converter overlooks.
+_LETTER = re.compile(r"(\\math(?:bb|bf|cal|frak|rm|sf))\s+([A-Za-z])(?![A-Za-z])")
 
 #: Where a long formula may be broken into pieces that stand in lines of their own.
 _BREAK = re.compile(r",?\s*\\q?quad(?![A-Za-z])|(?=\\(?:iff|implies)(?![A-Za-z]))")
+_ARROW = re.compile(r"^\\(?:iff|implies)(?![A-Za-z])")
 _DEEPER = re.compile(r"\\left(?![A-Za-z])|\\begin(?![A-Za-z])|(?<!\\)[{(\[]")
 _SHALLOWER = re.compile(r"\\right(?![A-Za-z])|\\end(?![A-Za-z])|(?<!\\)[})\]]")
 
@@ -59,8 +66,10 @@ def mathml(tex: str) -> Markup | None:
     """
     if not tex.strip():
         return None
+    spelt = _PRIMES.sub(lambda m: "^{" + r"\prime " * len(m[1]) + m[2] + "}", tex)
+    spelt = _LETTER.sub(r"\1{\2}", spelt)
     try:
-        return _rewritten(convert_to_element(tex))
+        return _rewritten(convert_to_element(spelt))
     except Exception:  # whatever the converter trips over: its source is shown instead
         return None
 
@@ -73,7 +82,9 @@ def _pieces(tex: str) -> list[str]:
         if len(_DEEPER.findall(before)) == len(_SHALLOWER.findall(before)):
             cuts.append(tex[start : match.start()])
             start = match.end()
-    return [piece for piece in (*cuts, tex[start:]) if piece.strip()]
+    pieces = [piece for piece in (*cuts, tex[start:]) if piece.strip()]
+    # An arrow that begins a piece would stick to what follows it.
+    return [_ARROW.sub(r"\g<0>\\;", piece) for piece in pieces]
 
 
 def formula(tex: str) -> Markup:

@@ -93,10 +93,14 @@ def replay_line(file: str, modules: Iterable[str] = ()) -> Markup:
     return element("p", link, "; to evaluate it anew: ", element("code", command), class_="replay")
 
 
-def instance_block(instance: dict[str, Any], *, drawn: bool = False) -> Markup:
-    """Return an instance in numbers and, where it is to be drawn and can be, a picture of it."""
+def instance_block(instance: dict[str, Any], *below: Markup | None, drawn: bool = False) -> Markup:
+    """Return an instance in numbers and, where it is to be drawn and can be, a picture of it.
+
+    `below` is what stands under the numbers, beside the picture.
+    """
     picture = drawing(instance) if drawn else None
-    return element("div", entries(instance), picture, class_="instance")
+    numbers = element("div", entries(instance), below, class_="numbers")
+    return element("div", numbers, picture, class_="instance")
 
 
 def folded(summary: str | Markup, *content: Markup | None) -> Markup:

@@ -15,10 +15,11 @@ from theory_checks.page.terms import (
     changed_claims,
     ours_badge,
     verdict_badge,
+    verdict_class,
 )
 from theory_checks.verdict import Verdict
 
-__all__ = ["ledger_table", "outcome", "papers", "run_facts", "terms_section"]
+__all__ = ["ledger_table", "outcome", "papers", "run_facts", "tally", "terms_section"]
 
 _COLUMNS = (
     Column("Claim"),
@@ -56,6 +57,21 @@ def outcome(document: dict[str, Any]) -> Markup:
         for anchor, claim in changed
     ]
     return element("div", element("strong", text), element("ul", items), class_="outcome changed")
+
+
+def tally(document: dict[str, Any]) -> Markup:
+    """Return how often each verdict came out, as a bar and in words."""
+    met = Counter(claim["verdict"] for claim in document["claims"])
+    present = [verdict.word for verdict in Verdict if met[verdict.word]]
+    total, left, parts = sum(met.values()), 0.0, []
+    for word in present:
+        width = 100.0 * met[word] / total
+        style = verdict_class(word)
+        parts.append(element("rect", x=f"{left:.2f}", width=f"{width:.2f}", height=4, class_=style))
+        left += width
+    bar = element("svg", parts, viewBox="0 0 100 4", preserveAspectRatio="none", aria_hidden="true")
+    items = [element("li", element("b", count(met[w])), " ", verdict_badge(w)) for w in present]
+    return element("div", bar, element("ul", items), class_="tally")
 
 
 def run_facts(document: dict[str, Any]) -> Markup:

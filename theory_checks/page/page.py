@@ -14,6 +14,7 @@ from theory_checks.page.overview import (
     outcome,
     papers,
     run_facts,
+    tally,
     terms_section,
 )
 from theory_checks.page.terms import anchors
@@ -53,6 +54,7 @@ def _header(document: dict[str, Any]) -> Markup:
         element("p", "theory-checks", class_="name"),
         element("h1", _TITLE),
         element("p", lead, class_="lead"),
+        tally(document),
         outcome(document),
         run_facts(document),
         class_="top",

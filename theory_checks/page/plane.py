@@ -61,12 +61,13 @@ def _at(point: Vector, scale: float) -> Vector:
     return scale * point[0], -scale * point[1]
 
 
-def _label(point: Vector, text: str) -> Markup:
-    # Beside the point, on the side away from the centre, so that labels seldom meet.
+def _label(point: Vector, text: str, below: float) -> Markup:
+    # On the side away from the centre; dots have theirs lower than arrows, so that those
+    # of a dot and an arrow in one direction do not meet.
     x, y = point
     anchor = "start" if x >= 0 else "end"
     shift = 6.0 if x >= 0 else -6.0
-    return element("text", text, x=f"{x + shift:.1f}", y=f"{y + 4:.1f}", text_anchor=anchor)
+    return element("text", text, x=f"{x + shift:.1f}", y=f"{y + below:.1f}", text_anchor=anchor)
 
 
 def _arrow(tip: Vector, text: str) -> Markup:
@@ -85,7 +86,7 @@ def _arrow(tip: Vector, text: str) -> Markup:
         "g",
         element("line", x1=0, y1=0, x2=f"{base[0]:.1f}", y2=f"{base[1]:.1f}"),
         element("polygon", points=points),
-        _label(tip, text),
+        _label(tip, text, -4.0),
         class_="arrow",
     )
 
@@ -93,7 +94,7 @@ def _arrow(tip: Vector, text: str) -> Markup:
 def _dot(point: Vector, text: str) -> Markup:
     x, y = point
     circle = element("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=4)
-    return element("g", circle, _label(point, text), class_="dot")
+    return element("g", circle, _label(point, text, 15.0), class_="dot")
 
 
 def _picture(name: str, caption: str, *parts: Markup | list[Markup]) -> Markup:

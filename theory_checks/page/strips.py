@@ -9,10 +9,13 @@ from typing import Any
 from theory_checks.page.markup import Markup, element
 from theory_checks.page.numbers import plain, value_of
 
-__all__ = ["bound_bars", "interval_strip"]
+__all__ = ["bound_bars", "interval_strips"]
 
 #: The strip's width and height, and the free space at its ends.
 _WIDTH, _HEIGHT, _EDGE = 220.0, 34.0, 8.0
+
+#: How far down the interval is.
+_MIDDLE = 11.0
 
 #: Positive numbers further apart than this are drawn on a logarithmic scale.
 _DECADES = 1e3
@@ -49,37 +52,55 @@ def _range(range_: Any) -> tuple[float, float] | None:
     return None if range_ is None else (value_of(range_[0]), value_of(range_[1]))
 
 
-def interval_strip(figure: dict[str, Any]) -> Markup | None:
-    """Draw a figure's interval, its value, and the range claimed of it as a band.
+def _numbers(figure: dict[str, Any]) -> tuple[float, ...]:
+    """What has a place on the scale of a figure; nothing where the figure is not a number."""
+    own = tuple(value_of(figure[key]) for key in ("value", "low", "high"))
+    return (*own, *(_range(figure["claimed"]) or ())) if all(map(math.isfinite, own)) else ()
 
-    None where there is nothing to see: an exact figure of which nothing is claimed,
-    or one that is not a number.
+
+def interval_strips(figures: list[dict[str, Any]]) -> list[Markup | None]:
+    """Draw the intervals of figures, their values, and the ranges claimed of them as bands.
+
+    Figures whose names agree up to the first comma are drawn in one scale.
+
+    Returns
+    -------
+    list
+        None where there is nothing to see: of a figure that is not a number, or of one
+        of which nothing is claimed and that is exact, or alone in its scale.
     """
+    together: dict[str, list[tuple[float, ...]]] = {}
+    for figure in figures:
+        if numbers := _numbers(figure):
+            together.setdefault(figure["name"].split(",")[0], []).append(numbers)
+    strips: list[Markup | None] = []
+    for figure in figures:
+        shared = together.get(figure["name"].split(",")[0], [])
+        exact = figure["low"] == figure["high"]
+        idle = figure["claimed"] is None and (exact or len(shared) < 2)
+        seen = bool(_numbers(figure)) and not idle
+        strips.append(_strip(figure, _Scale(x for n in shared for x in n)) if seen else None)
+    return strips
+
+
+def _band(claimed: tuple[float, float] | None, scale: _Scale) -> Markup | None:
+    if claimed is None or not claimed[0] <= claimed[1]:
+        return None
+    left, right = scale.at(claimed[0]), scale.at(claimed[1])
+    # A range of one number is still to be seen.
+    width = f"{max(right - left, 2.0):.1f}"
+    return element("rect", x=f"{left:.1f}", y=1, width=width, height=20, class_="claimed")
+
+
+def _strip(figure: dict[str, Any], scale: _Scale) -> Markup:
     value, low, high = (value_of(figure[key]) for key in ("value", "low", "high"))
     claimed = _range(figure["claimed"])
-    if not all(map(math.isfinite, (value, low, high))) or (claimed is None and low == high):
-        return None
-    scale = _Scale((value, low, high, *(claimed or ())))
-    middle = 11.0
-    parts = []
-    if claimed is not None and claimed[0] <= claimed[1]:
-        left, right = scale.at(claimed[0]), scale.at(claimed[1])
-        # A range of one number is still to be seen.
-        width = max(right - left, 2.0)
-        parts.append(
-            element("rect", x=f"{left:.1f}", y=1, width=f"{width:.1f}", height=20, class_="claimed")
-        )
-    parts += [
+    ends = {"x1": f"{scale.at(low):.1f}", "x2": f"{scale.at(high):.1f}"}
+    parts = [
+        _band(claimed, scale),
         element("line", x1=0, y1=21.5, x2=_WIDTH, y2=21.5, class_="axis"),
-        element(
-            "line",
-            x1=f"{scale.at(low):.1f}",
-            y1=middle,
-            x2=f"{scale.at(high):.1f}",
-            y2=middle,
-            class_="interval",
-        ),
-        element("circle", cx=f"{scale.at(value):.1f}", cy=middle, r=4, class_="value"),
+        element("line", y1=_MIDDLE, y2=_MIDDLE, class_="interval", **ends),
+        element("circle", cx=f"{scale.at(value):.1f}", cy=_MIDDLE, r=4, class_="value"),
     ]
     first, last = scale.ends()
     labels = [
@@ -92,9 +113,8 @@ def interval_strip(figure: dict[str, Any]) -> Markup | None:
     if claimed is not None:
         name += f", claimed {plain(claimed[0])} to {plain(claimed[1])}"
     box = f"0 0 {_WIDTH:g} {_HEIGHT:g}"
-    return element(
-        "svg", element("title", name), parts, labels, viewBox=box, role="img", class_="strip"
-    )
+    title = element("title", name)
+    return element("svg", title, parts, labels, viewBox=box, role="img", class_="strip")
 
 
 def bound_bars(computed: float, theoretical: float) -> Markup | None:

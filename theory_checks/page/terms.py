@@ -7,7 +7,7 @@ from typing import Any
 from theory_checks.page.markup import Markup, element, joined
 from theory_checks.verdict import Verdict
 
-__all__ = ["MEANINGS", "anchors", "changed_claims", "ours_badge", "verdict_badge"]
+__all__ = ["MEANINGS", "anchors", "changed_claims", "ours_badge", "verdict_badge", "verdict_class"]
 
 _CLASSES = {verdict.word: verdict.word.replace(" ", "-") for verdict in Verdict}
 
@@ -47,9 +47,14 @@ MEANINGS = (
 )
 
 
+def verdict_class(word: str) -> str:
+    """Return the name that the style has for a verdict."""
+    return _CLASSES.get(word, "unknown")
+
+
 def verdict_badge(word: str) -> Markup:
     """Return a verdict as a word in a frame; the colour says nothing that the word does not."""
-    return element("span", word, class_=f"badge {_CLASSES.get(word, 'unknown')}")
+    return element("span", word, class_=f"badge {verdict_class(word)}")
 
 
 def ours_badge(claim: dict[str, Any]) -> Markup | None:

@@ -90,9 +90,9 @@ class KrylovSpace:
         for _ in range(count):
             if run is None or self.finished:
                 return
-            run.extend()
             # Kept back: the measured step costs a product, and each vector not stored another.
-            self._model.reserve = 1 + run.not_stored
+            self._model.reserve = 1 + run.not_stored_next
+            run.extend()
 
     def step(
         self, target: Target, *, mu: float | None = None, start: float | None = None

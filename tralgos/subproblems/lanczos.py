@@ -217,6 +217,11 @@ class Lanczos:
         """Vectors that :meth:`combine` has to make again, at one product with H each."""
         return max(self.order - len(self._basis), 0)
 
+    @property
+    def not_stored_next(self) -> int:
+        """The same after one more iteration."""
+        return max(self.order + 1 - len(self._basis), 0)
+
     def combine(self, coefficients: np.ndarray) -> Array:
         """Q h: one pass over the stored vectors, and a product with H for each that is not stored.
 

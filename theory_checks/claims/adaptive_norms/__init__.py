@@ -13,6 +13,13 @@ from theory_checks.claims.adaptive_norms import (
     lemma_2,
     linear_model,
     roots,
+    shares_concentration,
+    shares_estimator,
+    shares_expected_ols,
+    shares_expected_wigner,
+    shares_finite_n,
+    shares_ols,
+    shares_wigner,
 )
 
 __all__ = ["claims"]
@@ -25,6 +32,13 @@ def claims() -> tuple[Claim, ...]:
         linear_model,
         corollary_1,
         roots,
+        shares_wigner,
+        shares_expected_wigner,
+        shares_concentration,
+        shares_ols,
+        shares_finite_n,
+        shares_expected_ols,
+        shares_estimator,
         equivalence,
         lemma_2,
         adagrad,

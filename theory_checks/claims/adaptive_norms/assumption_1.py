@@ -306,9 +306,8 @@ def _batch_sizes() -> Claim:
         "is the probability of failure over the one stated. The assumption is asked of every "
         "iteration: for T of them the probability has to be divided by T, which the paper does "
         "not say.",
-        ours="Batch sizes with proved constants, for vectors of any dimension, for Hessians, and "
-        "without replacement; the paper names a concentration bound and no size.",
-        proof="docs/theory-methods.md, Batch sizes: Hoeffding's inequality for vectors and matrices, and Jensen's for samples without "
+        proof="docs/theory-methods.md, Batch sizes: Hoeffding's inequality for "
+        "vectors and matrices, and Jensen's for samples without "
         "replacement; see tralgos.methods.batches.",
     )
 

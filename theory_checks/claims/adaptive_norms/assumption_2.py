@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 from hypothesis.strategies import SearchStrategy
 
 import tralgos
@@ -14,6 +16,8 @@ from theory_checks.claim import (
     Form,
     Instance,
     Margins,
+    Sabotage,
+    Screen,
     Verdict,
     in_roundings,
 )
@@ -27,10 +31,14 @@ from theory_checks.claims.adaptive_norms.common import (
 from theory_checks.claims.adaptive_norms.subproblems import (
     decrease_of,
     instances,
+    plane_draw,
+    plane_points,
+    plane_row,
     points_of,
     region_margin,
     rounding_of,
     solved,
+    steihaug,
     subproblem,
     symmetric,
 )
@@ -54,7 +62,25 @@ _PROPER = Condition(
     "A is positive definite",
     r"A_t \succ 0,\ \Delta_t > 0",
     lambda i: i["radius"] > 0 and all(_diagonal(i)),
+    kept="without it there is no norm, and no region",
 )
+
+#: The largest condition number of the factor of A in which a descent is run to its end.
+_DESCENDED = 8.0
+
+_REACH = Condition(
+    "in reach",
+    "a descent runs to its end in norms whose condition is at most 64",
+    lambda i: "descent" not in i["method"] or _is_round(i),
+    kept="a limit of what is tried: a descent takes a number of steps that grows with it",
+)
+
+
+def _is_round(instance: Instance) -> bool:
+    n = len(instance["gradient"])
+    lower = np.zeros((n, n))
+    lower[np.tril_indices(n)] = instance["factor"]
+    return bool(np.linalg.cond(lower) <= _DESCENDED)
 
 
 def _diagonal(instance: Instance) -> list[float]:
@@ -93,8 +119,13 @@ def _smaller(instance: Instance) -> Iterable[Instance]:
 # --- both points --------------------------------------------------------------------
 
 
-def _both_margins(instance: Instance) -> Margins:
-    points, step = points_of(instance), solved(instance)
+#: From an instance to the step that is judged.
+Solver = Callable[[Instance], list[float]]
+
+
+def _both_margins(instance: Instance, solver: Solver | None = None) -> Margins:
+    points = points_of(instance)
+    step = (solver or solved)(instance)
     decrease = real(decrease_of(instance, step))
     scale = points.scale + rounding_of(instance, step)
     margins = {
@@ -104,11 +135,30 @@ def _both_margins(instance: Instance) -> Margins:
     return {**margins, "in the region": region_margin(instance, step)}
 
 
-def _both_ratio(instance: Instance) -> float | None:
+def _both_bound(instance: Instance) -> tuple[float, float] | None:
+    """The better of the two points, and the step."""
     points, decrease = points_of(instance), decrease_of(instance, solved(instance))
     if not decrease > 1e-8 * points.scale:
         return None
-    return float(max(points.cauchy, points.eigen) / real(decrease))
+    return float(max(points.cauchy, points.eigen)), float(decrease)
+
+
+def _both_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    points = plane_points(xp, arrays)
+    return (points.best - xp.maximum(points.cauchy, points.eigen)) / points.scale + 1e-12
+
+
+def _half(instance: Instance) -> list[float]:
+    return [x / 2 for x in solved(instance)]
+
+
+def _sabotage(
+    margins: Callable[[Instance, Solver], Margins], broken: Mapping[str, Solver]
+) -> tuple[Sabotage, ...]:
+    def judged(solver: Solver) -> Callable[[Instance], Margins]:
+        return lambda instance: margins(instance, solver)
+
+    return tuple(Sabotage(name, judged(solver)) for name, solver in broken.items())
 
 
 def _sees(instance: Instance) -> bool:
@@ -178,13 +228,22 @@ def _both_points() -> Claim:
         "the same for solvers that run to global optimality, with evidence of the curvature or in "
         "the easy case",
         r"q(s_t) = \min_{\|s\|_{A_t} \le \Delta_t} q(s)",
-        (_PROPER, to_the_end, seen),
+        (_PROPER, _REACH, to_the_end, seen),
         lambda: instances((*_SEEING, *_BLIND)),
         _both_margins,
         edges=_both_edges,
         reduce=_smaller,
-        ratio=_both_ratio,
-        effort=80,
+        screen=Screen(plane_draw, _both_slack, plane_row),
+        bound=_both_bound,
+        sabotage=_sabotage(
+            _both_margins,
+            {
+                "no eigenpoint": lambda i: solved({**i, "method": "steihaug"}),
+                "the ball of the Euclidean norm": lambda i: solved(i, euclidean=True),
+                "half the step": _half,
+            },
+        ),
+        effort=50,
     )
     return Claim(
         "adaptive-norms/assumption-2",
@@ -208,15 +267,21 @@ def _both_points() -> Claim:
 _CAUCHY = (*_SEEING, *_BLIND, "steihaug", "one step of steihaug")
 
 
-def _cauchy_margins(instance: Instance) -> Margins:
-    margins = dict(_both_margins(instance))
+def _cauchy_margins(instance: Instance, solver: Solver | None = None) -> Margins:
+    margins = dict(_both_margins(instance, solver))
     del margins["eigenpoint"]
     return margins
 
 
-def _cauchy_ratio(instance: Instance) -> float | None:
+def _cauchy_bound(instance: Instance) -> tuple[float, float] | None:
+    """The Cauchy point, and the step."""
     points, decrease = points_of(instance), decrease_of(instance, solved(instance))
-    return float(points.cauchy / real(decrease)) if decrease > 1e-8 * points.scale else None
+    return (float(points.cauchy), float(decrease)) if decrease > 1e-8 * points.scale else None
+
+
+def _cauchy_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    points = plane_points(xp, arrays)
+    return (points.best - points.cauchy) / points.scale + 1e-12
 
 
 def _cauchy_edges() -> Iterable[Instance]:
@@ -240,13 +305,22 @@ def _cauchy_alone() -> Claim:
         "solvers, Steihaug's method after any number of iterations, the safe sphere descent when "
         "it has converged",
         r"m_t(s_t) \le m_t(s_t^C)",
-        (_PROPER, ended),
+        (_PROPER, _REACH, ended),
         lambda: instances(_CAUCHY),
         _cauchy_margins,
         edges=_cauchy_edges,
         reduce=_smaller,
-        ratio=_cauchy_ratio,
-        effort=80,
+        screen=Screen(plane_draw, _cauchy_slack, plane_row),
+        bound=_cauchy_bound,
+        sabotage=_sabotage(
+            _cauchy_margins,
+            {
+                "no step to the boundary": lambda i: steihaug(i, to_boundary=False),
+                "the boundary of the Euclidean norm": lambda i: steihaug(i, euclidean=True),
+                "the Cauchy point half as long": lambda i: steihaug(i, share=0.5),
+            },
+        ),
+        effort=50,
     )
     return Claim(
         "adaptive-norms/assumption-2-cauchy",
@@ -280,15 +354,29 @@ def _along_gradient(instance: Instance) -> Real:
     return length * slope - length**2 * curvature / 2
 
 
-def _guarantee_margins(instance: Instance) -> Margins:
+#: From H, g, the radius and the norm to a point.
+Point = Callable[[Any, Any, float, Any], Any]
+
+
+def _cauchy_point(hessian: Any, gradient: Any, radius: float, norm: Any) -> Any:
+    return tralgos.cauchy_point(hessian, gradient, radius, norm=norm)
+
+
+def _eigen_point(hessian: Any, gradient: Any, radius: float, norm: Any) -> Any:
+    return tralgos.eigen_point(hessian, gradient, radius, norm=norm, rng=0)
+
+
+def _guarantee_margins(
+    instance: Instance, cauchy_point: Point = _cauchy_point, eigen_point: Point = _eigen_point
+) -> Margins:
     points = points_of(instance)
     if instance["direction"] == "g":
         slack = _along_gradient(instance) - points.cauchy_bound
         return {"guaranteed at the Cauchy point": in_roundings(slack, points.scale, EXACT)}
     hessian, gradient, norm = subproblem(instance)
     radius = instance["radius"]
-    cauchy = tralgos.cauchy_point(hessian, gradient, radius, norm=norm).tolist()
-    eigen = tralgos.eigen_point(hessian, gradient, radius, norm=norm, rng=0).tolist()
+    cauchy = cauchy_point(hessian, gradient, radius, norm).tolist()
+    eigen = eigen_point(hessian, gradient, radius, norm).tolist()
     at_cauchy, at_eigen = (real(decrease_of(instance, s)) for s in (cauchy, eigen))
     scale = points.scale + max(rounding_of(instance, s) for s in (cauchy, eigen))
     return {
@@ -304,9 +392,39 @@ def _guarantee_margins(instance: Instance) -> Margins:
     }
 
 
-def _guarantee_ratio(instance: Instance) -> float | None:
+def _guarantee_bound(instance: Instance) -> tuple[float, float] | None:
+    """What is guaranteed at the Cauchy point, and what it reaches."""
     points = points_of(instance)
-    return float(points.cauchy_bound / points.cauchy) if points.cauchy > 0 else None
+    return (float(points.cauchy_bound), float(points.cauchy)) if points.cauchy > 0 else None
+
+
+def _guarantee_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    points = plane_points(xp, arrays)
+    slack = xp.minimum(points.cauchy - points.cauchy_bound, points.eigen - points.eigen_bound)
+    return slack / points.scale + 1e-13
+
+
+def _guarantee_sabotage() -> tuple[Sabotage, ...]:
+    def half(hessian: Any, gradient: Any, radius: float, norm: Any) -> Any:
+        return _cauchy_point(hessian, gradient, radius, norm) / 2
+
+    def euclidean(hessian: Any, gradient: Any, radius: float, norm: Any) -> Any:
+        return _cauchy_point(hessian, gradient, radius, None)
+
+    def uphill(hessian: Any, gradient: Any, radius: float, norm: Any) -> Any:
+        return -_eigen_point(hessian, gradient, radius, norm)
+
+    def other_norm(hessian: Any, gradient: Any, radius: float, norm: Any) -> Any:
+        return _eigen_point(hessian, gradient, radius, None)
+
+    return (
+        Sabotage("the Cauchy point half as long", lambda i: _guarantee_margins(i, half)),
+        Sabotage("the Cauchy point of the ball", lambda i: _guarantee_margins(i, euclidean)),
+        Sabotage("the other sign", lambda i: _guarantee_margins(i, eigen_point=uphill)),
+        Sabotage(
+            "the eigenpoint of the ball", lambda i: _guarantee_margins(i, eigen_point=other_norm)
+        ),
+    )
 
 
 def _guarantee_strategy() -> SearchStrategy[Instance]:
@@ -341,8 +459,14 @@ def _guaranteed() -> Claim:
             )
         ],
         reduce=_smaller,
-        ratio=_guarantee_ratio,
-        effort=80,
+        screen=Screen(
+            plane_draw,
+            _guarantee_slack,
+            lambda arrays, row: {**plane_row(arrays, row), "direction": "A^-1 g"},
+        ),
+        bound=_guarantee_bound,
+        sabotage=_guarantee_sabotage(),
+        effort=50,
     )
     return Claim(
         "adaptive-norms/assumption-2-decrease",
@@ -355,8 +479,10 @@ def _guaranteed() -> Claim:
         "first by g along an eigenvector of the largest |eigenvalue|, positive, the second by "
         "g orthogonal to the leftmost eigenvectors. In the Euclidean quantities of Theorem 1 "
         "they are worse by powers of mu.",
-        proof="Conn, Gould and Toint (2000), Theorem 6.3.1, with the constant 1/2; see "
-        "tralgos.cauchy_point. The eigenpoint: g's <= 0 by the choice of its sign.",
+        ours="The constants in the norm of A, that both are attained, and that along -g in the "
+        "place of -A^-1 g there is no such guarantee.",
+        proof="docs/theory-methods.md, Algorithm 1; the first is Conn, Gould and Toint (2000), "
+        "Theorem 6.3.1, with the constant 1/2. The eigenpoint: g's <= 0 by the choice of its sign.",
     )
 
 

@@ -326,8 +326,9 @@ def _gaussian() -> Claim:
         printed,
         measure=_figures,
         notes="At the batch of Figure 2, n = 32, the expected share is 0.004 above the formula for "
-        "d = 10 and 0.0005 for d = 100: nothing that the figure would show. Single matrices stray from their expected share by "
-        "the order n^{-1/2} for fixed d, and d^{-3/2} or less for fixed n.",
+        "d = 10 and 0.0005 for d = 100: nothing that the figure would show. Single matrices stray "
+        "from their expected share by the order n^{-1/2} for fixed d, and d^{-3/2} or less for "
+        "fixed n.",
         proof="The gap is E[(V - EV)^2 / ((1 + V)(1 + EV)^2)] < Var V with V = T/S; "
         "docs/diagonal-shares.md.",
         ours="All of it.",

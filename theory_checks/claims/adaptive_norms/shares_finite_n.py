@@ -229,7 +229,8 @@ def _figure() -> Claim:
         measure=_figure_d2,
         notes="For Gaussian data the share is 0.0564 off at n = 1 at worst, 0.0020 at n = 32, and "
         "1/(16 n) from there on; relative to the share it is 1/(4 n) for large d. For other data "
-        "see figure-d2-other-data. The figure itself is in an appendix that gives no numbers; the 0.02 is ours.",
+        "see figure-d2-other-data. The figure itself is in an appendix that gives no numbers; the "
+        "0.02 is ours.",
         proof="The bound of proposition-2-gaussian; docs/diagonal-shares.md.",
         ours="The exact errors.",
     )

@@ -80,7 +80,7 @@ def _gaussian(
     return {"d": d, "sigma1": sigma1, "sigma2": sigma2, "mean1": mean1, "mean2": mean2}
 
 
-def _proposition_1() -> Claim:
+def _gaussian_conditions() -> tuple[Condition, ...]:
     positive = Condition(
         "sigma1 > 0", r"\sigma_1 > 0",
         lambda i: i["sigma1"] > 0,
@@ -103,11 +103,15 @@ def _proposition_1() -> Claim:
         lambda i: i["sigma1"] >= 0 and i["sigma2"] >= 0 and i["sigma1"] + i["sigma2"] < math.inf,
         kept="a standard deviation is a finite number and not negative",
     )  # fmt: skip
+    return (order_up_to(10**6), meaningful, positive, centred)
+
+
+def _proposition_1() -> Claim:
     printed = Form(
         "for a Gaussian Wigner matrix with standard deviations sigma1 on the diagonal and sigma2 "
         "off it, the diagonal share of E|W| is 1 / (1 + (d-1) sigma2/sigma1)",
         r"\delta_{E|W|} = \frac{1}{1 + (d - 1)\sigma_2/\sigma_1}",
-        (order_up_to(10**6), meaningful, positive, centred),
+        _gaussian_conditions(),
         lambda: st.builds(_gaussian, st.integers(1, 10**6), scales(), scales()),
         _gaussian_margins,
         edges=lambda: [

@@ -6,10 +6,10 @@ its spectrum is computed at fifty digits, and steps are judged in exact arithmet
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from hypothesis import strategies as st
@@ -20,10 +20,12 @@ from theory_checks.claim import Instance, in_roundings
 from theory_checks.claims.adaptive_norms.common import (
     Matrix,
     applied,
+    assorted,
     eigenpairs,
     factored,
     floats,
     inner_product,
+    plane_spectrum,
     quarters,
     trace,
 )
@@ -31,13 +33,18 @@ from theory_checks.precise import Real, dot, exact, norm, precise, real
 
 __all__ = [
     "METHODS",
+    "PlanePoints",
     "Points",
     "decrease_of",
     "instances",
+    "plane_draw",
+    "plane_points",
+    "plane_row",
     "points_of",
     "region_margin",
     "rounding_of",
     "solved",
+    "steihaug",
     "subproblem",
     "symmetric",
 ]
@@ -177,20 +184,149 @@ def rounding_of(instance: Instance, step: Sequence[float]) -> float:
     return float(real(largest) * length**2 + real(slope) * length)
 
 
-def solved(instance: Instance) -> list[float]:
-    """The step of the solver."""
+def solved(instance: Instance, *, euclidean: bool = False) -> list[float]:
+    """The step of the solver; on purpose in the wrong norm, if so wanted."""
     hessian, gradient, norm_ = subproblem(instance)
     method, evidence = METHODS[instance["method"]]
     result = tralgos.solve_trs(
         hessian,
         gradient,
         instance["radius"],
-        norm=norm_,
+        norm=None if euclidean else norm_,
         method=method,
         certify=evidence,
         rng=0,
     )
     return [float(x) for x in result.step]
+
+
+def steihaug(
+    instance: Instance, *, to_boundary: bool = True, euclidean: bool = False, share: float = 1.0
+) -> list[float]:
+    """Steihaug's method in the norm of A, in float64, with pieces that can be broken.
+
+    Where it would leave the region it goes to the boundary, or stays where it is; the
+    boundary is that of the norm, or of the Euclidean one; `share` is taken of each step.
+    """
+    hessian, gradient, norm_ = subproblem(instance)
+    matrix = np.eye(len(gradient)) if euclidean else floats(factored(instance["factor"]))
+    step, residual = np.zeros_like(gradient), gradient
+    weighted = norm_.solve(residual)
+    direction = -weighted
+    for _ in gradient:
+        curvature, size = float(direction @ hessian @ direction), float(residual @ weighted)
+        if size <= 1e-24 * float(gradient @ norm_.solve(gradient)):
+            break
+        length = share * size / curvature if curvature > 0 else np.inf
+        furthest = _to_boundary(step, direction, matrix, instance["radius"])
+        if length >= furthest:
+            return [float(x) for x in step + to_boundary * share * furthest * direction]
+        step = step + length * direction
+        residual = residual + length * (hessian @ direction)
+        weighted = norm_.solve(residual)
+        direction = -weighted + float(residual @ weighted) / size * direction
+    return [float(x) for x in step]
+
+
+def _to_boundary(step: np.ndarray, direction: np.ndarray, A: np.ndarray, radius: float) -> float:
+    """The t >= 0 at which ||step + t direction||_A is the radius."""
+    a, b = float(direction @ A @ direction), float(step @ A @ direction)
+    spare = radius**2 - float(step @ A @ step)
+    return float((np.sqrt(b * b + a * spare) - b) / a)
+
+
+# --- in the plane, many at once -----------------------------------------------------
+
+
+class PlanePoints(NamedTuple):
+    """Decreases of many models in the plane: those of :class:`Points`, and the best of all."""
+
+    cauchy: Any
+    eigen: Any
+    cauchy_bound: Any
+    eigen_bound: Any
+    best: Any
+    scale: Any
+
+
+#: The solvers that suspicious instances of the screens are handed to: the quick ones.
+_SCREENED = ("direct", "krylov")
+
+
+def plane_draw(rng: np.random.Generator, size: int) -> Mapping[str, np.ndarray]:
+    """Draw subproblems of order two for a screen."""
+    factor = assorted(rng, (size, 3), 2.0)
+    factor[:, [0, 2]] = np.where(np.abs(factor[:, [0, 2]]) < 0.25, 1.0, factor[:, [0, 2]])
+    identity = rng.random((size, 1)) < 0.5
+    return {
+        "hessian": assorted(rng, (size, 3)),
+        "factor": np.where(identity, np.array([1.0, 0.0, 1.0]), factor),
+        "gradient": assorted(rng, (size, 2)),
+        "radius": rng.choice([1.0, 0.25, 4.0], size),
+        "method": rng.integers(0, len(_SCREENED), size),
+    }
+
+
+def plane_row(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
+    """Return one of them as an instance."""
+    vectors = {name: arrays[name][row].tolist() for name in ("hessian", "factor", "gradient")}
+    method = _SCREENED[int(arrays["method"][row])]
+    return {**vectors, "radius": float(arrays["radius"][row]), "method": method}
+
+
+def _best(xp: Any, low: Any, high: Any, parts: tuple[Any, Any], radius: Any) -> Any:
+    """The largest decrease over the ball: the minimum over the shift of the dual function."""
+    size = xp.hypot(*parts)
+    start = xp.maximum(0.0, -low)
+    lower, upper = start, start + size / radius
+    tiny = 1e-16 * (xp.abs(low) + xp.abs(high) + size / radius) + 1e-300
+    for _ in range(48):
+        shift = (lower + upper) / 2
+        first, second = (
+            part / xp.maximum(value + shift, tiny)
+            for part, value in zip(parts, (low, high), strict=True)
+        )
+        outside = first**2 + second**2 > radius**2
+        lower, upper = xp.where(outside, shift, lower), xp.where(outside, upper, shift)
+    energies = (
+        part**2 / xp.maximum(value + upper, tiny)
+        for part, value in zip(parts, (low, high), strict=True)
+    )
+    return (sum(energies) + upper * radius**2) / 2
+
+
+def plane_points(xp: Any, arrays: Mapping[str, Any]) -> PlanePoints:
+    """Return the decreases of all of them, in float64."""
+    h, lower, g, r = (arrays[name] for name in ("hessian", "factor", "gradient", "radius"))
+    tilt = lower[:, 1] / lower[:, 0]
+    a = h[:, 0] / lower[:, 0] ** 2
+    b = (h[:, 1] - tilt * h[:, 0]) / (lower[:, 0] * lower[:, 2])
+    c = (h[:, 2] - 2 * tilt * h[:, 1] + tilt**2 * h[:, 0]) / lower[:, 2] ** 2
+    u = g[:, 0] / lower[:, 0]
+    v = (g[:, 1] - lower[:, 1] * u) / lower[:, 2]
+    low, high = plane_spectrum(xp, a, b, c)
+    size, largest = xp.hypot(u, v), xp.maximum(xp.abs(low), xp.abs(high))
+    moving = xp.where(size > 0, size, 1.0)
+    curvature = (a * u * u + 2 * b * u * v + c * v * v) / moving**2
+    inside = curvature * r > size
+    reach = xp.where(inside, size / xp.where(inside, curvature, 1.0), r)
+    near = largest * r > size
+    sure = xp.where(near, size / xp.where(near, largest, 1.0), r)
+    angle = xp.arctan2(2 * b, a - c) / 2
+    parts = (v * xp.cos(angle) - u * xp.sin(angle), u * xp.cos(angle) + v * xp.sin(angle))
+    down = xp.maximum(0.0, -low)
+    eigen = xp.where(low < 0, r * xp.abs(parts[0]) + down * r * r / 2, 0.0)
+    return PlanePoints(
+        reach * size - reach**2 * curvature / 2,
+        eigen,
+        size * sure / 2,
+        down * r * r / 2,
+        _best(xp, low, high, parts, r),
+        largest * r * r + size * r + 1e-300,
+    )
+
+
+# --- drawn one by one ---------------------------------------------------------------
 
 
 def instances(methods: Sequence[str]) -> SearchStrategy[Instance]:

@@ -86,8 +86,8 @@ def _count() -> Claim:
         "of eps_H; Delta_G, where g_t is exact and B_t as accurate as is assumed, of the order "
         "of min(eps_g eps_H^-1/2, eps_g^2/3, eps_g^1/2), so that a curved step at that radius "
         "is still worth min(eps_g^2, eps_H^3). With an error in g_t as large as is allowed the "
-        "radius Delta_G is of the order of eps_g, and the mixed term stays in the bound; whether "
-        "it is attained then is open. The spread kappa of the norms enters as kappa^3 with the "
+        "radius Delta_G is of the order of eps_g, and the mixed term stays in the bound: it is "
+        "attained then (theorem-1). The spread kappa of the norms enters as kappa^3 with the "
         "term in eps_H, and as kappa with the one in eps_g. The bound counts every step at "
         "the least radius, so it is loose by a factor of a hundred or so.",
         proof="docs/theory-theorem-1.md",

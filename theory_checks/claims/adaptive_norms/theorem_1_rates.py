@@ -27,6 +27,7 @@ from theory_checks.claims.adaptive_norms.theorem_1_functions import (
     Valley,
     valley_cells,
 )
+from theory_checks.claims.adaptive_norms.theorem_1_mixed import per_unit
 from theory_checks.rates import Interval, power
 
 __all__ = ["exponents", "ridge_run", "staircase_run", "valley_run", "whole_count"]
@@ -125,6 +126,20 @@ def _slow(longest: int) -> Iterable[tuple[str, list[int], float, tuple[float, fl
     yield "ridge: exponent of kappa", counts, math.inf, (2.95, 3.05)
 
 
+def _mixed() -> Iterable[tuple[str, list[float], list[float], float, tuple[float, float]]]:
+    """Name, 1/eps, iterations for which L falls by one, with errors as Assumption 1 allows."""
+    fine = [2.0**k for k in range(3, 11)]
+    counts = [per_unit(1 / x, 2.0**-6) for x in fine]
+    yield "track, g_t inexact: exponent of 1/eps_g", fine, counts, 2.0, (1.95, 2.05)
+    bent = [2.0**k for k in range(6, 14)]
+    counts = [per_unit(2.0**-8, 1 / x) for x in bent]
+    yield "track, g_t inexact: exponent of 1/eps_H", bent, counts, 1.0, (0.95, 1.05)
+    both = [4.0**k for k in range(6, 14)]
+    counts = [per_unit(1 / x, math.sqrt(1 / x)) for x in both]
+    name = "track, g_t inexact, eps_H = eps_g^1/2: exponent of 1/eps_g"
+    yield name, both, counts, 2.5, (2.45, 2.55)
+
+
 def _ordinary() -> Iterable[tuple[str, list[int]]]:
     functions: tuple[tuple[str, Objective, list[float]], ...] = (
         ("Rosenbrock", Rosenbrock(), [-1.2, 1.0]),
@@ -162,7 +177,7 @@ def exponents(level: Level, seed: int) -> tuple[Figure, ...]:
     def figure(
         name: str,
         sizes: Sequence[float],
-        counts: Sequence[int],
+        counts: Sequence[float],
         most: float,
         expected: tuple[float, float],
     ) -> Figure:
@@ -173,6 +188,8 @@ def exponents(level: Level, seed: int) -> tuple[Figure, ...]:
 
     for name, counts, most, expected in _slow(longest):
         figures.append(figure(name, _INVERSE, counts, most, expected))
+    for name, sizes, falls, most, expected in _mixed():
+        figures.append(figure(name, sizes, falls, most, expected))
     for name, counts in _ordinary():
         inverse = [1 / eps for eps in _DECADES]
         figures.append(figure(name, inverse, counts, 3.0, (0.0, 0.25)))

@@ -403,7 +403,9 @@ def _eq_25() -> Claim:
         models,
         _eq_25_margins,
         edges=lambda: (model_instance([1.0, 0.0, 2.0], [1.0, 1.0], [1.0, 0.0]),),
-        screen=Screen(model_rows, _plane_slack, row_of),
+        screen=Screen(
+            lambda rng, size: model_rows(rng, size, least=2), _plane_slack, row_of
+        ),
         sabotage=(
             Sabotage("+ in the inverse", lambda i: _eq_25_margins(i, _inverted_with_plus)),
             Sabotage("rows exchanged", lambda i: _eq_25_margins(i, _rows_exchanged)),

@@ -49,13 +49,14 @@ def model_rows(
     signs: tuple[float, ...] = (1.0,),
     *,
     definite: bool = True,
+    least: int = 1,
     **more: Draw,
 ) -> dict[str, np.ndarray]:
     """Draw records of models of one dimension, itself drawn; a quarter of the entries are 0.
 
     But none on the diagonal of the factor, where H is to be definite.
     """
-    n = int(rng.integers(1, 4))
+    n = int(rng.integers(least, 4))
 
     def many(count: int) -> np.ndarray:
         entries = gridded(rng, (size, count), -2.0, 2.0)

@@ -5,7 +5,7 @@ All in the eigenbasis of H, one component at a time, with s = beta h.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -13,20 +13,24 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from theory_checks.claim import Instance
-from theory_checks.precise import Real, precise, real
+from theory_checks.claim import Instance, Margins, Sabotage
+from theory_checks.precise import Real, precise
 
 __all__ = [
     "EXACT",
     "PAPER",
+    "Step",
+    "broken_steps",
     "component",
     "eigenvalues_inside",
     "exact_roots_inside",
+    "inside",
+    "point_rows",
     "quarters",
     "radius",
+    "radius_rows",
     "roots",
     "simulated_inside",
-    "stepped",
 ]
 
 PAPER = "Small steps and giant leaps: Minimal Newton solvers for Deep Learning"
@@ -40,6 +44,10 @@ def quarters(low: float, high: float) -> SearchStrategy[float]:
     return st.integers(int(4 * low), int(4 * high)).map(lambda k: k / 4)
 
 
+#: One iteration for one component, from z, w, h, b, beta and rho to the new z and w.
+Step = Callable[..., tuple[Any, Any]]
+
+
 def component(z: Any, w: Any, h: Any, b: Any, beta: Any, rho: Any) -> tuple[Any, Any]:
     """One iteration of Algorithm 1 (lines 3 to 5) on h w^2/2 - b w: the new z and w.
 
@@ -50,16 +58,34 @@ def component(z: Any, w: Any, h: Any, b: Any, beta: Any, rho: Any) -> tuple[Any,
     return z, w + z
 
 
-def stepped(instance: Instance, steps: int) -> Iterator[list[Real]]:
-    """Yield w_0, w_1, ..., w_steps of Algorithm 1 at fifty digits; z_0 = 0."""
-    h, b, w = ([real(x) for x in instance[key]] for key in ("eigenvalues", "b", "start"))
-    beta, rho = real(instance["beta"]), real(instance["rho"])
-    z = [real(0.0)] * len(w)
-    yield w
-    for _ in range(steps):
-        pairs = [component(*x, beta, rho) for x in zip(z, w, h, b, strict=True)]
-        z, w = [p[0] for p in pairs], [p[1] for p in pairs]
-        yield w
+def heavy_ball(z: Any, w: Any, h: Any, b: Any, beta: Any, rho: Any) -> tuple[Any, Any]:
+    """Broken on purpose: no curvature along z."""
+    z = rho * z - beta * (h * w - b)
+    return z, w + z
+
+
+def climbing(z: Any, w: Any, h: Any, b: Any, beta: Any, rho: Any) -> tuple[Any, Any]:
+    """Broken on purpose: z goes up along Delta_z."""
+    return component(z, w, h, b, -beta, rho)
+
+
+def late(z: Any, w: Any, h: Any, b: Any, beta: Any, rho: Any) -> tuple[Any, Any]:
+    """Broken on purpose: w moves by the z of the step before."""
+    return component(z, w, h, b, beta, rho)[0], w + z
+
+
+def broken_steps(margins: Callable[[Instance, Step], Margins]) -> tuple[Sabotage, ...]:
+    """Algorithm 1 broken in three ways, for margins that take it as their second argument."""
+    wrong = (
+        ("no curvature along z", heavy_ball),
+        ("z climbs", climbing),
+        ("w moves by the old z", late),
+    )
+
+    def of(step: Step) -> Callable[[Instance], Margins]:
+        return lambda instance: margins(instance, step)
+
+    return tuple(Sabotage(name, of(step)) for name, step in wrong)
 
 
 def exact_roots_inside(s: Fraction, rho: Fraction) -> bool:
@@ -68,22 +94,49 @@ def exact_roots_inside(s: Fraction, rho: Fraction) -> bool:
     return abs(trace) < 1 + determinant and determinant < 1
 
 
-def roots(s: Real, rho: Real) -> tuple[Real, Real]:
-    """The roots at fifty digits, of an eigenvalue solver that knows nothing of (38)."""
+def roots(s: Real, rho: Real, step: Step = component) -> tuple[Real, Real]:
+    """The eigenvalues of the matrix that the step is, by a solver that knows nothing of (38)."""
     context = precise()
     # A double root costs half of the digits.
-    with context.workdps(150):
-        companion = context.matrix([[0, s - rho], [1, 1 + rho - 2 * s]])
-        found = context.eig(companion, left=False, right=False)
+    with context.workdps(3 * context.dps):
+        columns = [step(z, w, s, 0 * s, 1 + 0 * s, rho) for z, w in ((1, 0), (0, 1))]
+        matrix = context.matrix([list(row) for row in zip(*columns, strict=True)])
+        found = context.eig(matrix, left=False, right=False)
     return found[0], found[1]
 
 
-def radius(s: Real, rho: Real) -> Real:
-    """The larger modulus of the two, by the quadratic formula at fifty digits."""
-    half, determinant = (1 + rho - 2 * s) / 2, rho - s
-    square = half * half - determinant
+def inside(root: Real) -> bool:
+    """Whether a root lies inside the circle, one that is on it by three fifths of the digits."""
     context = precise()
-    return context.sqrt(determinant) if square < 0 else abs(half) + context.sqrt(square)
+    return bool(abs(root) < 1 - context.mpf(10) ** -(3 * context.dps // 5))
+
+
+def radius(s: Real, rho: Real) -> Real:
+    """The larger modulus of the two, by the quadratic formula."""
+    context = precise()
+    # Enough for the discriminant of floats to be exact: at a double root it is zero.
+    with context.workprec(max(context.prec, 500)):
+        half, determinant = (1 + rho - 2 * s) / 2, rho - s
+        square = half * half - determinant
+        root = context.sqrt(abs(square))
+        found = context.sqrt(determinant) if square < 0 else abs(half) + root
+    return +found
+
+
+def radius_rows(xp: Any, s: Any, rho: Any) -> Any:
+    """The same in float64, for arrays."""
+    half, determinant = (1.0 + rho - 2.0 * s) / 2.0, rho - s
+    square = half * half - determinant
+    root = xp.sqrt(xp.abs(square))
+    return xp.where(square < 0.0, xp.sqrt(xp.abs(determinant)), xp.abs(half) + root)
+
+
+def point_rows(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw (s, rho): a half of them on the ends of (39), or a 1/256 from there."""
+    s = rng.integers(1, 65, size) / 16
+    ends = np.where(rng.random(size) < 0.5, 1.0 + s, 1.5 * s - 1.0)
+    near = ends + rng.integers(-1, 2, size) / 256
+    return s, np.where(rng.random(size) < 0.5, near, rng.integers(-32, 65, size) / 16)
 
 
 def eigenvalues_inside(s: np.ndarray, rho: np.ndarray) -> np.ndarray:

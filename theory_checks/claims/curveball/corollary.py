@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
+from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -14,11 +17,18 @@ from theory_checks.claim import (
     Form,
     Instance,
     Margins,
+    Screen,
     Verdict,
 )
+from theory_checks.claims.curveball.bulk import gridded, row_of
 from theory_checks.claims.curveball.common import (
     PAPER,
+    Step,
+    broken_steps,
+    component,
     quarters,
+    radius,
+    radius_rows,
 )
 from theory_checks.claims.curveball.quadratics import (
     in_range,
@@ -26,6 +36,7 @@ from theory_checks.claims.curveball.quadratics import (
     is_convex,
     solved_margins,
 )
+from theory_checks.precise import real
 from theory_checks.strategies import fractions_of_one
 
 __all__ = ["claims"]
@@ -38,8 +49,34 @@ def _with_step(instance: Instance) -> Instance:
     return {**instance, "beta": Fraction(instance["share"]) * bound}
 
 
-def _corollary_margins(instance: Instance) -> Margins:
-    return solved_margins(_with_step(instance))
+def _corollary_margins(instance: Instance, step: Step = component) -> Margins:
+    return solved_margins(_with_step(instance), step)
+
+
+def _largest_radius(instance: Instance) -> tuple[float, float] | None:
+    """Of the components with a positive eigenvalue, and 1."""
+    beta, rho = real(_with_step(instance)["beta"]), real(instance["rho"])
+    found = [radius(beta * real(h), rho) for h in instance["eigenvalues"] if h > 0]
+    return (float(max(found)), 1.0) if found else None
+
+
+def _drawn(rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
+    n = int(rng.integers(1, 4))
+    return {
+        "eigenvalues": gridded(rng, (size, n), 0.0, 4.0, 4),
+        "b": np.zeros((size, n)),
+        "rho": gridded(rng, size, -0.9375, 0.9375),
+        "share": np.minimum(gridded(rng, size, 0.0625, 1.0), 255 / 256),
+    }
+
+
+def _slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """1 less the largest radius."""
+    h, rho = arrays["eigenvalues"], arrays["rho"][:, None]
+    largest = h.max(axis=1)[:, None]
+    share = arrays["share"][:, None] * 2.0 * (1.0 + rho) / 3.0
+    s = xp.where(h > 0.0, share * h / xp.where(largest > 0.0, largest, 1.0), 0.5)
+    return xp.where(h > 0.0, 1.0 - radius_rows(xp, s, rho + 0.0 * s), 1.0).min(axis=1)
 
 
 def _corollary_instance(h: list[float], rho: float, share: float, b: float = 0.0) -> Instance:
@@ -89,7 +126,18 @@ def _corollary() -> Claim:
         "bounded below",
         r"0 < \beta < \frac{2 (1 + \rho)}{3 h_{\max}}",
         (
-            definite,
+            Condition(
+                "convex",
+                r"H \succeq 0",
+                is_convex,
+                Dropped(
+                    (
+                        _corollary_instance([-1.0], 0.5, 0.5),
+                        _corollary_instance([1.0, -1.0], 0.5, 0.5),
+                    ),
+                    note="f has no minimum.",
+                ),
+            ),
             small,
             Condition(
                 "-1 < rho < 1",
@@ -107,6 +155,9 @@ def _corollary() -> Claim:
         _corollary_strategy,
         _corollary_margins,
         edges=lambda: (_corollary_instance([1.0, 0.0], 0.5, 0.9375),),
+        screen=Screen(_drawn, _slack, row_of),
+        bound=_largest_radius,
+        sabotage=broken_steps(_corollary_margins),
     )  # fmt: skip
     return Claim(
         "curveball/corollary-a1-1",
@@ -118,7 +169,9 @@ def _corollary() -> Claim:
         amended,
         notes="How small is known: below (2/3)(1 + rho)/h_max, which is sharp. A singular Hessian "
         "is allowed only where f is bounded below: H = 0, b = 1 has no minimum.",
-        proof="Theorem A.1, as amended: for rho < 1 its upper bound holds for every beta > 0.",
+        proof="Theorem A.1, as amended: for rho < 1 its upper bound holds for every beta > 0 "
+        "(docs/curveball-rates.md, when it converges).",
+        ours="How small a step is small enough.",
     )
 
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from theory_checks.claim import Instance, Margins, fact
 from theory_checks.claims.curveball.common import (
+    Step,
+    component,
+    inside,
+    point_rows,
     quarters,
+    radius_rows,
     roots,
 )
 from theory_checks.precise import exact, real
@@ -19,10 +25,12 @@ from theory_checks.strategies import fractions_of_one
 __all__ = [
     "above",
     "below",
+    "boundary_slack",
     "goes_to_a_minimiser",
     "in_range",
     "instance_of",
     "is_convex",
+    "quadratic_rows",
     "quadratics",
     "scaled",
     "solved_margins",
@@ -52,8 +60,8 @@ def above(instance: Instance) -> bool:
     return all(3 * s / 2 - 1 < Fraction(instance["rho"]) for s in scaled(instance))
 
 
-def goes_to_a_minimiser(instance: Instance) -> bool:
-    """Whether the iterates do from every start with z_0 = 0, by the roots at fifty digits.
+def goes_to_a_minimiser(instance: Instance, step: Step = component) -> bool:
+    """Whether the iterates do from every start with z_0 = 0, by the roots of the step.
 
     A component with h = 0 and b = 0 stays; one with b != 0 has no minimiser.
     """
@@ -62,7 +70,7 @@ def goes_to_a_minimiser(instance: Instance) -> bool:
         if h == 0 and b != 0:
             return False
         s = real(instance["beta"]) * real(h)
-        if h != 0 and not all(abs(root) < 1 - 1e-30 for root in roots(s, rho)):
+        if h != 0 and not all(inside(root) for root in roots(s, rho, step)):
             return False
     return True
 
@@ -111,9 +119,35 @@ def steps_forward(instance: Instance) -> bool:
     return bool(instance["beta"] > 0)
 
 
-def solved_margins(instance: Instance) -> Margins:
+def solved_margins(instance: Instance, step: Step = component) -> Margins:
     """That there is a minimiser, and that Algorithm 1 goes to one from every start."""
     return {
         "f has a minimum": fact(in_range(instance)),
-        "the iterates go to a minimiser": fact(goes_to_a_minimiser(instance)),
+        "the iterates go to a minimiser": fact(goes_to_a_minimiser(instance, step)),
     }
+
+
+def quadratic_rows(rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
+    """Draw convex quadratics of one dimension, itself drawn, with pairs at the ends of (39)."""
+    s, rho = point_rows(rng, size)
+    beta = 2.0 ** rng.integers(-2, 2, size)
+    n = int(rng.integers(1, 4))
+    h = rng.integers(0, 17, (size, n)) / 4
+    # s is the product of beta with one of them.
+    h[:, 0] = s / beta
+    return {
+        "eigenvalues": h,
+        "b": np.zeros((size, n)),
+        "start": np.ones((size, n)),
+        "beta": beta,
+        "rho": rho,
+    }
+
+
+def boundary_slack(xp: Any, s: Any, rho: Any) -> Any:
+    """How far the radius of a component is from 1, negative where (39) has it otherwise."""
+    claimed = (1.5 * s - 1.0 < rho) & (rho < 1.0 + s)
+    r = radius_rows(xp, s, rho)
+    off = xp.abs(1.0 - r)
+    agree = (claimed == (r < 1.0)) | (off < 1e-7)
+    return xp.where(agree, off, -off)

@@ -276,12 +276,8 @@ def _eq_46_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
     return apart(xp, lowest, along * slope / 2.0, xp.abs(along * slope))
 
 
-def _eq_46_margins(
-    instance: Instance,
-    sign: int,
-    collinear: Callable[[Instance], tuple[Matrix, Vector, Vector, Fraction, Fraction]] = _collinear,
-) -> Margins:
-    H, J, step, product, lowest = collinear(instance)
+def _eq_46_margins(instance: Instance, sign: int) -> Margins:
+    H, J, step, product, lowest = _collinear(instance)
     return {
         "the value": fact(lowest == sign * product / 2),
         "negative, or z = 0": fact(lowest < 0 or not any(step)),
