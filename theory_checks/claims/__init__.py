@@ -11,7 +11,14 @@ __all__ = ["every_claim"]
 
 def every_claim() -> Iterator[Claim]:
     """Yield all claims, in the order of the papers."""
-    from theory_checks.claims import adaptive_norms, certificate, curveball, efficient_tr, evidence
+    from theory_checks.claims import (
+        adaptive_norms,
+        certificate,
+        curveball,
+        efficient_tr,
+        evidence,
+        krylov,
+    )
     from theory_checks.experiments import section_4_1
 
     yield from efficient_tr.claims()
@@ -20,3 +27,4 @@ def every_claim() -> Iterator[Claim]:
     yield from adaptive_norms.claims()
     yield from certificate.claims()
     yield from evidence.claims()
+    yield from krylov.claims()

@@ -39,7 +39,7 @@ def _stated(view: FormView) -> Markup:
         "div",
         element("h4", words(f"As {view.name}", _status(view))),
         element("p", view.form["statement"]),
-        element("div", formula(tex), class_="formula"),
+        element("div", formula(tex, display=True), class_="formula"),
         source,
         class_="stated violated" if violated else "stated",
     )

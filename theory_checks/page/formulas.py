@@ -32,6 +32,17 @@ _PRIMES = re.compile(r"('+)\^(\{[^{}]*\}|\\[A-Za-z]+|[^\s\\{}])")
 #: A letter of another alphabet without braces, which the converter overlooks.
 _LETTER = re.compile(r"(\\math(?:bb|bf|cal|frak|rm|sf))\s+([A-Za-z])(?![A-Za-z])")
 
+#: Relations and signs that the converter takes for letters, which have no space around them.
+_OPERATORS = frozenset("⪰⪯±∓∼⊥≈≃≅∝≪≫⟨⟩")
+
+#: Brackets with an exponent: without braces it would be the closing one's alone.
+_GROUP = re.compile(
+    r"(?:\\begin\{([bp]matrix)\}.*?\\end\{\1\}|\\[bB]igg?l[(\[].*?\\[bB]igg?r[)\]])(?=\^)"
+)
+
+#: The one function of TeX that the converter does not know.
+_ARG = re.compile(r"\\arg(?![A-Za-z])")
+
 #: Where a long formula may be broken into pieces that stand in lines of their own.
 _BREAK = re.compile(r",?\s*\\q?quad(?![A-Za-z])|(?=\\(?:iff|implies)(?![A-Za-z]))")
 _ARROW = re.compile(r"^\\(?:iff|implies)(?![A-Za-z])")
@@ -47,29 +58,52 @@ class _UnknownError(ValueError):
     """An element or a command that is not known."""
 
 
+def _spacing(tag: str, text: str) -> tuple[str, dict[str, str]]:
+    """Element and spaces of a symbol, where the converter has others than TeX."""
+    if tag == "mi" and text in _OPERATORS:
+        return "mo", {}
+    if tag == "mo" and text.isalpha() and len(text) > 1:
+        return tag, {"lspace": "0.17em", "rspace": "0.17em"}
+    if tag == "mo" and text == "|":
+        return tag, {"lspace": "0", "rspace": "0"}
+    return tag, {}
+
+
 def _rewritten(node: Element) -> Markup:
     tag = node.tag.rsplit("}", 1)[-1]
     text = html.unescape(node.text or "")
     if tag not in _ELEMENTS or text.startswith("\\"):
         raise _UnknownError(tag)
-    attributes: dict[str, str] = {k: v for k, v in node.attrib.items() if k in _ATTRIBUTES}
+    tag, spaces = _spacing(tag, text)
+    attributes = {k: v for k, v in node.attrib.items() if k in _ATTRIBUTES} | spaces
     return element(tag, text, [_rewritten(child) for child in node], **attributes)
 
 
-def mathml(tex: str) -> Markup | None:
+def _spelt(tex: str) -> str:
+    """Say in the converter's words what it would otherwise refuse or overlook."""
+    tex = _PRIMES.sub(lambda m: "^{" + r"\prime " * len(m[1]) + m[2] + "}", tex)
+    tex = _LETTER.sub(r"\1{\2}", tex)
+    tex = _GROUP.sub(r"{\g<0>}", tex)
+    return _ARG.sub(r"\\operatorname{arg}", tex)
+
+
+def mathml(tex: str, *, display: bool = False) -> Markup | None:
     """Convert TeX to one MathML element; None where that cannot be done.
 
     Parameters
     ----------
     tex : str
         Without dollar signs.
+    display : bool
+        Whether fractions and sums are large, as in a line of their own.
     """
     if not tex.strip():
         return None
-    spelt = _PRIMES.sub(lambda m: "^{" + r"\prime " * len(m[1]) + m[2] + "}", tex)
-    spelt = _LETTER.sub(r"\1{\2}", spelt)
     try:
-        return _rewritten(convert_to_element(spelt))
+        node = convert_to_element(_spelt(tex))
+        if display:
+            node.set("displaystyle", "true")
+        return _rewritten(node)
     except Exception:  # whatever the converter trips over: its source is shown instead
         return None
 
@@ -87,12 +121,12 @@ def _pieces(tex: str) -> list[str]:
     return [_ARROW.sub(r"\g<0>\\;", piece) for piece in pieces]
 
 
-def formula(tex: str) -> Markup:
+def formula(tex: str, *, display: bool = False) -> Markup:
     """Return a formula, in pieces that a narrow page sets in lines of their own.
 
     Where it cannot be converted, its TeX stands there as it is.
     """
-    pieces = [mathml(piece) for piece in _pieces(tex)]
+    pieces = [mathml(piece, display=display) for piece in _pieces(tex)]
     if not pieces or any(piece is None for piece in pieces):
         return element("code", tex, class_="tex")
     return words(*pieces)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -17,92 +17,36 @@ from theory_checks.claim import (
     Form,
     Instance,
     Margins,
-    Sabotage,
     Screen,
     Verdict,
     fact,
-    in_roundings,
+)
+from theory_checks.claims.adaptive_norms.accumulation_streams import (
+    EPSILONS,
+    KINDS,
+    LENGTH,
+    Stream,
+    agreement,
+    broken,
+    draw,
+    epsilon_each_time,
+    exchanged,
+    first_twice,
+    stream_margin,
+    streamed_norm,
+    unscaled,
+    without_newest,
 )
 from theory_checks.claims.adaptive_norms.common import (
     PAPER,
-    Matrix,
-    assorted,
     fewer_gradients,
     is_positive_definite,
-    plane_spectrum,
-    rule_of,
-    streamed,
     streams,
-    trace,
     weighted_sum,
 )
 from theory_checks.strategies import fractions_of_one
 
 __all__ = ["claims"]
-
-_KINDS = ("diagonal", "full", "window")
-_EPSILONS = (1.0, 0.25, 1e-3)
-
-
-#: Makes the norm after all gradients of an instance, one update after the other.
-Stream = Callable[[Instance], Any]
-
-
-def _streamed_norm(instance: Instance) -> Any:
-    """The norm of the rule that an instance describes."""
-    rule = rule_of(instance)
-    return rule.norm(streamed(rule, instance["gradients"]))
-
-
-def _stream_margin(instance: Instance, wanted: Matrix, sizes: Matrix, stream: Stream) -> float:
-    """How well the matrix of the stream agrees with `wanted`, entry by entry.
-
-    `sizes` are the sums of absolute values. A window is decomposed: its entries are off by
-    roundings of the whole.
-    """
-    n = len(wanted)
-    found = stream(instance).matrix(np.zeros(n)).tolist()
-    whole = trace(sizes) if instance["kind"] == "window" else None
-    return min(
-        in_roundings(-abs(Fraction(found[i][j]) - wanted[i][j]), whole or sizes[i][j] or 1)
-        for i in range(n)
-        for j in range(n)
-    )
-
-
-def _without_newest(instance: Instance) -> Instance:
-    kept, newest = instance["gradients"][:-1], instance["gradients"][-1]
-    return {**instance, "gradients": [*kept, [0.0] * len(newest)]}
-
-
-def _first_twice(instance: Instance) -> Instance:
-    return {**instance, "gradients": [instance["gradients"][0], *instance["gradients"]]}
-
-
-def _epsilon_each_time(instance: Instance) -> Instance:
-    return {**instance, "epsilon": instance["epsilon"] * len(instance["gradients"])}
-
-
-def _unscaled(instance: Instance) -> Instance:
-    """The factor 1 - beta is forgotten: the gradients are longer by its root."""
-    factor = (1.0 - instance["beta"]) ** -0.5
-    return {**instance, "gradients": [[factor * x for x in g] for g in instance["gradients"]]}
-
-
-def _exchanged(instance: Instance) -> Instance:
-    return {**instance, "beta": 1.0 - instance["beta"]}
-
-
-def _broken(
-    margins: Callable[[Instance, Stream], Margins],
-    altered: Mapping[str, Callable[[Instance], Instance]],
-) -> tuple[Sabotage, ...]:
-    """Updates broken on purpose: what they give is the true update's for other data."""
-
-    def judged(other: Callable[[Instance], Instance]) -> Callable[[Instance], Margins]:
-        return lambda instance: margins(instance, lambda i: _streamed_norm(other(i)))
-
-    return tuple(Sabotage(name, judged(other)) for name, other in altered.items())
 
 
 def _all_kept(dropped: Dropped) -> Condition:
@@ -121,7 +65,7 @@ def _positive_epsilon(dropped: Dropped | None = None) -> Condition:
 # --- equation (2) -------------------------------------------------------------------
 
 
-def _adagrad_margins(instance: Instance, stream: Stream = _streamed_norm) -> Margins:
+def _adagrad_margins(instance: Instance, stream: Stream = streamed_norm) -> Margins:
     gradients = instance["gradients"]
     weights, epsilon = [Fraction(1)] * len(gradients), Fraction(instance["epsilon"])
     diagonal = instance["kind"] == "diagonal"
@@ -129,7 +73,7 @@ def _adagrad_margins(instance: Instance, stream: Stream = _streamed_norm) -> Mar
     margins = {"positive definite": fact(is_positive_definite(wanted))}
     if epsilon > 0:
         sizes = weighted_sum(gradients, weights, epsilon, diagonal=diagonal, absolute=True)
-        margins["the stream is GG' + epsilon I"] = _stream_margin(instance, wanted, sizes, stream)
+        margins["the stream is GG' + epsilon I"] = stream_margin(instance, wanted, sizes, stream)
     return margins
 
 
@@ -145,54 +89,24 @@ def _adagrad_instance(
     }
 
 
-#: Gradients of an instance of the screens, of order two.
-_SCREENED = 4
-
-
-def _draw(rng: np.random.Generator, size: int) -> Mapping[str, np.ndarray]:
-    return {
-        "gradients": assorted(rng, (size, _SCREENED, 2), 8.0),
-        "epsilon": rng.choice(_EPSILONS, size),
-        "beta": rng.uniform(1e-3, 1 - 1e-3, size),
-        "kind": rng.integers(0, len(_KINDS), size),
-    }
-
-
-def _agreement(xp: Any, arrays: Mapping[str, Any], keep: Any, add: Any, weights: Any) -> Any:
-    """The slack of the recurrence A <- keep A + add g g' against the weighted sum, and of
-    the least eigenvalue against epsilon.
-    """
-    g, epsilon = arrays["gradients"], arrays["epsilon"]
-    products = xp.stack([g[..., 0] ** 2, g[..., 0] * g[..., 1], g[..., 1] ** 2])
-    recurred = xp.zeros_like(products[..., 0])
-    for t in range(_SCREENED):
-        recurred = keep * recurred + add * products[..., t]
-    summed = xp.sum(weights * products, axis=-1)
-    sizes = xp.sum(weights * xp.abs(products), axis=-1)
-    off = xp.max(xp.abs(recurred - summed) - 1e-14 * sizes, axis=0)
-    mixed = xp.where(arrays["kind"] == 0, 0.0, summed[1])
-    low, high = plane_spectrum(xp, summed[0], mixed, summed[2])
-    return (xp.minimum(low, -off) + 1e-14 * high) / (high + epsilon)
-
-
 def _adagrad_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
-    return _agreement(xp, arrays, 1.0, 1.0, 1.0)
+    return agreement(xp, arrays, 1.0, 1.0, 1.0)
 
 
 def _rmsprop_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
     beta = arrays["beta"]
-    ages = xp.arange(_SCREENED - 1, -1, -1)
+    ages = xp.arange(LENGTH - 1, -1, -1)
     weights = (1 - beta[:, None]) * beta[:, None] ** ages
-    return _agreement(xp, arrays, beta, 1 - beta, weights)
+    return agreement(xp, arrays, beta, 1 - beta, weights)
 
 
 def _adagrad_row(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
-    kind = _KINDS[int(arrays["kind"][row])]
+    kind = KINDS[int(arrays["kind"][row])]
     return _adagrad_instance(arrays["gradients"][row].tolist(), kind, float(arrays["epsilon"][row]))
 
 
 def _rmsprop_row(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
-    kind = _KINDS[int(arrays["kind"][row])]
+    kind = KINDS[int(arrays["kind"][row])]
     values = {name: float(arrays[name][row]) for name in ("epsilon", "beta")}
     return {**_rmsprop_instance(arrays["gradients"][row].tolist(), kind), **values}
 
@@ -220,24 +134,24 @@ def _equation_2() -> Claim:
         lambda: streams(
             {
                 "rule": st.just("adagrad"),
-                "kind": st.sampled_from(_KINDS),
-                "epsilon": st.sampled_from(_EPSILONS),
+                "kind": st.sampled_from(KINDS),
+                "epsilon": st.sampled_from(EPSILONS),
                 "window": st.just(8),
             }
         ),
         _adagrad_margins,
         edges=lambda: [
             _adagrad_instance([[0.0]], "full"),
-            *(_adagrad_instance([[1.0, 2.0], [-1.0, 2.0]], kind) for kind in _KINDS),
+            *(_adagrad_instance([[1.0, 2.0], [-1.0, 2.0]], kind) for kind in KINDS),
         ],
-        screen=Screen(_draw, _adagrad_slack, _adagrad_row),
+        screen=Screen(draw, _adagrad_slack, _adagrad_row),
         reduce=fewer_gradients,
-        sabotage=_broken(
+        sabotage=broken(
             _adagrad_margins,
             {
-                "the newest gradient is left out": _without_newest,
-                "the first gradient counts twice": _first_twice,
-                "epsilon is added at every update": _epsilon_each_time,
+                "the newest gradient is left out": without_newest,
+                "the first gradient counts twice": first_twice,
+                "epsilon is added at every update": epsilon_each_time,
             },
         ),
         effort=80,
@@ -265,7 +179,7 @@ def _weights(instance: Instance) -> list[Fraction]:
     return [(1 - beta) * beta ** (newest + count - 1 - i) for i in range(count)]
 
 
-def _rmsprop_margins(instance: Instance, stream: Stream = _streamed_norm) -> Margins:
+def _rmsprop_margins(instance: Instance, stream: Stream = streamed_norm) -> Margins:
     gradients, weights = instance["gradients"], _weights(instance)
     if len(weights) != len(gradients):
         return {"a weight for each column": fact(False)}
@@ -274,15 +188,15 @@ def _rmsprop_margins(instance: Instance, stream: Stream = _streamed_norm) -> Mar
     sizes = weighted_sum(gradients, weights, epsilon, diagonal=diagonal, absolute=True)
     return {
         "a weight for each column": fact(True),
-        "the stream is (3)": _stream_margin(instance, wanted, sizes, stream),
+        "the stream is (3)": stream_margin(instance, wanted, sizes, stream),
     }
 
 
 def _rmsprop_strategy(extra: int) -> SearchStrategy[Instance]:
     return streams(
         {
-            "kind": st.sampled_from(_KINDS),
-            "epsilon": st.sampled_from(_EPSILONS),
+            "kind": st.sampled_from(KINDS),
+            "epsilon": st.sampled_from(EPSILONS),
             "beta": fractions_of_one(),
             "window": st.just(8),
             "extra weights": st.just(extra),
@@ -313,7 +227,7 @@ def _rmsprop_instance(
 
 
 def _rmsprop_edges() -> Iterable[Instance]:
-    for kind in _KINDS:
+    for kind in KINDS:
         yield _rmsprop_instance([[1.0, 2.0], [-1.0, 2.0], [0.0, 1.0]], kind)
 
 
@@ -383,14 +297,14 @@ def _equation_3() -> Claim:
         lambda: _rmsprop_strategy(0),
         _rmsprop_margins,
         edges=_rmsprop_edges,
-        screen=Screen(_draw, _rmsprop_slack, _rmsprop_row),
+        screen=Screen(draw, _rmsprop_slack, _rmsprop_row),
         reduce=fewer_gradients,
-        sabotage=_broken(
+        sabotage=broken(
             _rmsprop_margins,
             {
-                "the newest gradient is left out": _without_newest,
-                "the factor of the new term is left out": _unscaled,
-                "beta and its complement are exchanged": _exchanged,
+                "the newest gradient is left out": without_newest,
+                "the factor of the new term is left out": unscaled,
+                "beta and its complement are exchanged": exchanged,
             },
         ),
         effort=80,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from hypothesis.strategies import SearchStrategy
 
-import tralgos
 from theory_checks.claim import (
     Claim,
     Condition,
@@ -21,28 +19,26 @@ from theory_checks.claim import (
     Verdict,
     in_roundings,
 )
-from theory_checks.claims.adaptive_norms.common import (
-    EXACT,
-    PAPER,
-    applied,
-    factored,
-    inner_product,
-)
+from theory_checks.claims.adaptive_norms import assumption_2_decrease
+from theory_checks.claims.adaptive_norms.common import PAPER
 from theory_checks.claims.adaptive_norms.subproblems import (
     decrease_of,
+    instance_of,
     instances,
-    plane_draw,
-    plane_points,
-    plane_row,
+    is_a_norm,
     points_of,
     region_margin,
     rounding_of,
+    smaller,
     solved,
     steihaug,
-    subproblem,
-    symmetric,
 )
-from theory_checks.precise import Real, exact, precise, real
+from theory_checks.claims.adaptive_norms.subproblems_plane import (
+    plane_draw,
+    plane_points,
+    plane_row,
+)
+from theory_checks.precise import real
 
 __all__ = ["claims"]
 
@@ -57,13 +53,6 @@ _EASY = 1e-2
 _SEEING = ("direct", "krylov", "krylov, probabilistic")
 _BLIND = ("krylov, no evidence", "safe descent")
 _EARLY = ("steihaug", "printed descent")
-
-_PROPER = Condition(
-    "A is positive definite",
-    r"A_t \succ 0,\ \Delta_t > 0",
-    lambda i: i["radius"] > 0 and all(_diagonal(i)),
-    kept="without it there is no norm, and no region",
-)
 
 #: The largest condition number of the factor of A in which a descent is run to its end.
 _DESCENDED = 8.0
@@ -81,39 +70,6 @@ def _is_round(instance: Instance) -> bool:
     lower = np.zeros((n, n))
     lower[np.tril_indices(n)] = instance["factor"]
     return bool(np.linalg.cond(lower) <= _DESCENDED)
-
-
-def _diagonal(instance: Instance) -> list[float]:
-    n = len(instance["gradient"])
-    return [instance["factor"][k * (k + 1) // 2 + k] for k in range(n)]
-
-
-def _instance(
-    hessian: list[float],
-    gradient: list[float],
-    method: str = "direct",
-    factor: Sequence[float] | None = None,
-    **extra: str,
-) -> Instance:
-    n = len(gradient)
-    identity = [float(i == j) for i in range(n) for j in range(i + 1)]
-    return {
-        "hessian": hessian,
-        "factor": identity if factor is None else list(factor),
-        "gradient": gradient,
-        "radius": 1.0,
-        "method": method,
-        **extra,
-    }
-
-
-def _smaller(instance: Instance) -> Iterable[Instance]:
-    """Leave out the last coordinate."""
-    n = len(instance["gradient"])
-    if n > 1:
-        entries = n * (n - 1) // 2
-        shorter = {key: instance[key][:entries] for key in ("hessian", "factor")}
-        yield {**instance, **shorter, "gradient": instance["gradient"][:-1]}
 
 
 # --- both points --------------------------------------------------------------------
@@ -171,10 +127,10 @@ def _sees(instance: Instance) -> bool:
 
 def _both_edges() -> Iterable[Instance]:
     for method in (*_SEEING, *_BLIND):
-        yield _instance([-1.0], [0.0], method)
-        yield _instance([-1.0, 0.0, 1.0], [0.0, 0.5], method)
-        yield _instance([-1.0, 0.0, 1.0], [0.25, 1.0], method)
-        yield _instance([-1.0, 2.0, 1.0], [0.25, 1.0], method, [2.0, 1.0, 0.5])
+        yield instance_of([-1.0], [0.0], method)
+        yield instance_of([-1.0, 0.0, 1.0], [0.0, 0.5], method)
+        yield instance_of([-1.0, 0.0, 1.0], [0.25, 1.0], method)
+        yield instance_of([-1.0, 2.0, 1.0], [0.25, 1.0], method, [2.0, 1.0, 0.5])
 
 
 def _both_conditions() -> tuple[Condition, ...]:
@@ -185,9 +141,9 @@ def _both_conditions() -> tuple[Condition, ...]:
         lambda i: i["method"] in (*_SEEING, *_BLIND),
         Dropped(
             (
-                _instance([-1.0, 0.0, 1.0], [0.25, 1.0], "steihaug"),
-                _instance([-1.0], [0.0], "steihaug"),
-                _instance([-1.0, 0.0, 1.0], [0.25, 1.0], "one step of descent"),
+                instance_of([-1.0, 0.0, 1.0], [0.25, 1.0], "steihaug"),
+                instance_of([-1.0], [0.0], "steihaug"),
+                instance_of([-1.0, 0.0, 1.0], [0.25, 1.0], "one step of descent"),
             ),
             note="Steihaug's method follows the gradient to the boundary, also where g has a "
             "component along the leftmost direction.",
@@ -200,10 +156,10 @@ def _both_conditions() -> tuple[Condition, ...]:
         _sees,
         Dropped(
             (
-                _instance([-1.0], [0.0], "krylov, no evidence"),
-                _instance([-1.0, 0.0, 1.0], [0.0, 0.5], "krylov, no evidence"),
-                _instance([-1.0], [0.0], "safe descent"),
-                _instance([-1.0, 0.0, 1.0], [0.0, 0.5], "safe descent"),
+                instance_of([-1.0], [0.0], "krylov, no evidence"),
+                instance_of([-1.0, 0.0, 1.0], [0.0, 0.5], "krylov, no evidence"),
+                instance_of([-1.0], [0.0], "safe descent"),
+                instance_of([-1.0, 0.0, 1.0], [0.0, 0.5], "safe descent"),
             ),
             note="The hard case: nothing in the Krylov space of g points there.",
         ),
@@ -217,22 +173,22 @@ def _both_points() -> Claim:
         "the step of a subproblem solver decreases the model at least as much as the Cauchy point "
         "and the eigenpoint, in the norm of A",
         r"m_t(s_t) \le m_t(s_t^C),\quad m_t(s_t) \le m_t(s_t^E)",
-        (_PROPER,),
+        (is_a_norm(),),
         lambda: instances((*_EARLY, *_BLIND, *_SEEING)),
         _both_margins,
-        edges=lambda: (_instance([-1.0], [0.0], "steihaug"),),
-        reduce=_smaller,
+        edges=lambda: (instance_of([-1.0], [0.0], "steihaug"),),
+        reduce=smaller,
         effort=10,
     )
     amended = Form(
         "the same for solvers that run to global optimality, with evidence of the curvature or in "
         "the easy case",
         r"q(s_t) = \min_{\|s\|_{A_t} \le \Delta_t} q(s)",
-        (_PROPER, _REACH, to_the_end, seen),
+        (is_a_norm(), _REACH, to_the_end, seen),
         lambda: instances((*_SEEING, *_BLIND)),
         _both_margins,
         edges=_both_edges,
-        reduce=_smaller,
+        reduce=smaller,
         screen=Screen(plane_draw, _both_slack, plane_row),
         bound=_both_bound,
         sabotage=_sabotage(
@@ -286,8 +242,8 @@ def _cauchy_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
 
 def _cauchy_edges() -> Iterable[Instance]:
     for method in _CAUCHY:
-        yield _instance([0.0], [1.0], method)
-        yield _instance([-1.0, 2.0, 1.0], [0.25, 1.0], method, [2.0, 1.0, 0.5])
+        yield instance_of([0.0], [1.0], method)
+        yield instance_of([-1.0, 2.0, 1.0], [0.25, 1.0], method, [2.0, 1.0, 0.5])
 
 
 def _cauchy_alone() -> Claim:
@@ -296,7 +252,7 @@ def _cauchy_alone() -> Claim:
         "the first iterate is the Cauchy point, or the method runs to its end",
         lambda i: i["method"] != "one step of descent",
         Dropped(
-            (_instance([1.0, 0.0, 0.25], [0.0, 0.25], "one step of descent"),),
+            (instance_of([1.0, 0.0, 0.25], [0.0, 0.25], "one step of descent"),),
             note="A step of length 1/L along the gradient is shorter than the best one.",
         ),
     )
@@ -305,11 +261,11 @@ def _cauchy_alone() -> Claim:
         "solvers, Steihaug's method after any number of iterations, the safe sphere descent when "
         "it has converged",
         r"m_t(s_t) \le m_t(s_t^C)",
-        (_PROPER, _REACH, ended),
+        (is_a_norm(), _REACH, ended),
         lambda: instances(_CAUCHY),
         _cauchy_margins,
         edges=_cauchy_edges,
-        reduce=_smaller,
+        reduce=smaller,
         screen=Screen(plane_draw, _cauchy_slack, plane_row),
         bound=_cauchy_bound,
         sabotage=_sabotage(
@@ -338,154 +294,6 @@ def _cauchy_alone() -> Claim:
     )
 
 
-# --- what is guaranteed -------------------------------------------------------------
-
-
-def _along_gradient(instance: Instance) -> Real:
-    """The best decrease along -g itself, as if the norm were Euclidean, in the region of A."""
-    gradient = exact(instance["gradient"])
-    slope = real(inner_product(gradient, gradient))
-    if slope == 0:
-        return slope
-    curvature = real(inner_product(gradient, applied(symmetric(instance["hessian"]), gradient)))
-    square = inner_product(gradient, applied(factored(instance["factor"]), gradient))
-    reach = real(instance["radius"]) / precise().sqrt(real(square))
-    length = reach if curvature * reach <= slope else slope / curvature
-    return length * slope - length**2 * curvature / 2
-
-
-#: From H, g, the radius and the norm to a point.
-Point = Callable[[Any, Any, float, Any], Any]
-
-
-def _cauchy_point(hessian: Any, gradient: Any, radius: float, norm: Any) -> Any:
-    return tralgos.cauchy_point(hessian, gradient, radius, norm=norm)
-
-
-def _eigen_point(hessian: Any, gradient: Any, radius: float, norm: Any) -> Any:
-    return tralgos.eigen_point(hessian, gradient, radius, norm=norm, rng=0)
-
-
-def _guarantee_margins(
-    instance: Instance, cauchy_point: Point = _cauchy_point, eigen_point: Point = _eigen_point
-) -> Margins:
-    points = points_of(instance)
-    if instance["direction"] == "g":
-        slack = _along_gradient(instance) - points.cauchy_bound
-        return {"guaranteed at the Cauchy point": in_roundings(slack, points.scale, EXACT)}
-    hessian, gradient, norm = subproblem(instance)
-    radius = instance["radius"]
-    cauchy = cauchy_point(hessian, gradient, radius, norm).tolist()
-    eigen = eigen_point(hessian, gradient, radius, norm).tolist()
-    at_cauchy, at_eigen = (real(decrease_of(instance, s)) for s in (cauchy, eigen))
-    scale = points.scale + max(rounding_of(instance, s) for s in (cauchy, eigen))
-    return {
-        "the Cauchy point": in_roundings(-abs(at_cauchy - points.cauchy), scale),
-        "guaranteed at the Cauchy point": in_roundings(
-            points.cauchy - points.cauchy_bound, points.scale, EXACT
-        ),
-        # Both signs of a Ritz vector, whose error is of second order in the curvature.
-        "guaranteed at the eigenpoint": in_roundings(
-            at_eigen - (1 - _GAP) * points.eigen_bound, scale
-        ),
-        "in the region": min(region_margin(instance, s) for s in (cauchy, eigen)),
-    }
-
-
-def _guarantee_bound(instance: Instance) -> tuple[float, float] | None:
-    """What is guaranteed at the Cauchy point, and what it reaches."""
-    points = points_of(instance)
-    return (float(points.cauchy_bound), float(points.cauchy)) if points.cauchy > 0 else None
-
-
-def _guarantee_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
-    points = plane_points(xp, arrays)
-    slack = xp.minimum(points.cauchy - points.cauchy_bound, points.eigen - points.eigen_bound)
-    return slack / points.scale + 1e-13
-
-
-def _guarantee_sabotage() -> tuple[Sabotage, ...]:
-    def half(hessian: Any, gradient: Any, radius: float, norm: Any) -> Any:
-        return _cauchy_point(hessian, gradient, radius, norm) / 2
-
-    def euclidean(hessian: Any, gradient: Any, radius: float, norm: Any) -> Any:
-        return _cauchy_point(hessian, gradient, radius, None)
-
-    def uphill(hessian: Any, gradient: Any, radius: float, norm: Any) -> Any:
-        return -_eigen_point(hessian, gradient, radius, norm)
-
-    def other_norm(hessian: Any, gradient: Any, radius: float, norm: Any) -> Any:
-        return _eigen_point(hessian, gradient, radius, None)
-
-    return (
-        Sabotage("the Cauchy point half as long", lambda i: _guarantee_margins(i, half)),
-        Sabotage("the Cauchy point of the ball", lambda i: _guarantee_margins(i, euclidean)),
-        Sabotage("the other sign", lambda i: _guarantee_margins(i, eigen_point=uphill)),
-        Sabotage(
-            "the eigenpoint of the ball", lambda i: _guarantee_margins(i, eigen_point=other_norm)
-        ),
-    )
-
-
-def _guarantee_strategy() -> SearchStrategy[Instance]:
-    return instances(("direct",)).map(lambda i: {**i, "direction": "A^-1 g"})
-
-
-def _guaranteed() -> Claim:
-    own = Condition(
-        "along A^-1 g",
-        "the Cauchy point is taken along the steepest descent in the norm of A",
-        lambda i: i["direction"] == "A^-1 g",
-        Dropped(
-            (_instance([0.0, 0.0, 0.0], [1.0, 1.0], factor=[10.0, 0.0, 1.0], direction="g"),),
-            note="Along -g the decrease can be any small part of that.",
-        ),
-    )
-    printed = Form(
-        "in the norm of A the Cauchy point decreases the model by at least ||g|| min(r, "
-        "||g||/||H||)/2 and the eigenpoint by at least |lambda_min| r^2/2 where lambda_min < 0",
-        r"m(0) - m(s^C) \ge \tfrac12 \|g\|_{A^{-1}} \min\{\Delta, \|g\|_{A^{-1}}/\|H\|_A\},\quad "
-        r"m(0) - m(s^E) \ge \tfrac12 |\lambda_{\min}| \Delta^2",
-        (_PROPER, own),
-        _guarantee_strategy,
-        _guarantee_margins,
-        edges=lambda: [
-            _instance(h, g, direction="A^-1 g")
-            for h, g in (
-                ([1.0], [1.0]),
-                ([-1.0], [0.0]),
-                ([4.0], [1.0]),
-                ([-1.0, 0.0, 1.0], [0.0, 1.0]),
-            )
-        ],
-        reduce=_smaller,
-        screen=Screen(
-            plane_draw,
-            _guarantee_slack,
-            lambda arrays, row: {**plane_row(arrays, row), "direction": "A^-1 g"},
-        ),
-        bound=_guarantee_bound,
-        sabotage=_guarantee_sabotage(),
-        effort=50,
-    )
-    return Claim(
-        "adaptive-norms/assumption-2-decrease",
-        "what the Cauchy point and the eigenpoint guarantee",
-        PAPER,
-        "Assumption 2, for Theorem 1",
-        Verdict.HOLDS,
-        printed,
-        notes="||H|| and lambda_min are those of the pencil (H, A). Both bounds are attained: the "
-        "first by g along an eigenvector of the largest |eigenvalue|, positive, the second by "
-        "g orthogonal to the leftmost eigenvectors. In the Euclidean quantities of Theorem 1 "
-        "they are worse by powers of mu.",
-        ours="The constants in the norm of A, that both are attained, and that along -g in the "
-        "place of -A^-1 g there is no such guarantee.",
-        proof="docs/theory-methods.md, Algorithm 1; the first is Conn, Gould and Toint (2000), "
-        "Theorem 6.3.1, with the constant 1/2. The eigenpoint: g's <= 0 by the choice of its sign.",
-    )
-
-
 def claims() -> tuple[Claim, ...]:
     """Return the claims of this module."""
-    return (_both_points(), _cauchy_alone(), _guaranteed())
+    return (_both_points(), _cauchy_alone(), *assumption_2_decrease.claims())

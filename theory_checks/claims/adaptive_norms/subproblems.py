@@ -6,26 +6,24 @@ its spectrum is computed at fifty digits, and steps are judged in exact arithmet
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 import tralgos
-from theory_checks.claim import Instance, in_roundings
+from theory_checks.claim import Condition, Instance, in_roundings
 from theory_checks.claims.adaptive_norms.common import (
     Matrix,
     applied,
-    assorted,
     eigenpairs,
     factored,
     floats,
     inner_product,
-    plane_spectrum,
     quarters,
     trace,
 )
@@ -33,16 +31,16 @@ from theory_checks.precise import Real, dot, exact, norm, precise, real
 
 __all__ = [
     "METHODS",
-    "PlanePoints",
     "Points",
     "decrease_of",
+    "diagonal_of",
+    "instance_of",
     "instances",
-    "plane_draw",
-    "plane_points",
-    "plane_row",
+    "is_a_norm",
     "points_of",
     "region_margin",
     "rounding_of",
+    "smaller",
     "solved",
     "steihaug",
     "subproblem",
@@ -235,100 +233,6 @@ def _to_boundary(step: np.ndarray, direction: np.ndarray, A: np.ndarray, radius:
     return float((np.sqrt(b * b + a * spare) - b) / a)
 
 
-# --- in the plane, many at once -----------------------------------------------------
-
-
-class PlanePoints(NamedTuple):
-    """Decreases of many models in the plane: those of :class:`Points`, and the best of all."""
-
-    cauchy: Any
-    eigen: Any
-    cauchy_bound: Any
-    eigen_bound: Any
-    best: Any
-    scale: Any
-
-
-#: The solvers that suspicious instances of the screens are handed to: the quick ones.
-_SCREENED = ("direct", "krylov")
-
-
-def plane_draw(rng: np.random.Generator, size: int) -> Mapping[str, np.ndarray]:
-    """Draw subproblems of order two for a screen."""
-    factor = assorted(rng, (size, 3), 2.0)
-    factor[:, [0, 2]] = np.where(np.abs(factor[:, [0, 2]]) < 0.25, 1.0, factor[:, [0, 2]])
-    identity = rng.random((size, 1)) < 0.5
-    return {
-        "hessian": assorted(rng, (size, 3)),
-        "factor": np.where(identity, np.array([1.0, 0.0, 1.0]), factor),
-        "gradient": assorted(rng, (size, 2)),
-        "radius": rng.choice([1.0, 0.25, 4.0], size),
-        "method": rng.integers(0, len(_SCREENED), size),
-    }
-
-
-def plane_row(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
-    """Return one of them as an instance."""
-    vectors = {name: arrays[name][row].tolist() for name in ("hessian", "factor", "gradient")}
-    method = _SCREENED[int(arrays["method"][row])]
-    return {**vectors, "radius": float(arrays["radius"][row]), "method": method}
-
-
-def _best(xp: Any, low: Any, high: Any, parts: tuple[Any, Any], radius: Any) -> Any:
-    """The largest decrease over the ball: the minimum over the shift of the dual function."""
-    size = xp.hypot(*parts)
-    start = xp.maximum(0.0, -low)
-    lower, upper = start, start + size / radius
-    tiny = 1e-16 * (xp.abs(low) + xp.abs(high) + size / radius) + 1e-300
-    for _ in range(48):
-        shift = (lower + upper) / 2
-        first, second = (
-            part / xp.maximum(value + shift, tiny)
-            for part, value in zip(parts, (low, high), strict=True)
-        )
-        outside = first**2 + second**2 > radius**2
-        lower, upper = xp.where(outside, shift, lower), xp.where(outside, upper, shift)
-    energies = (
-        part**2 / xp.maximum(value + upper, tiny)
-        for part, value in zip(parts, (low, high), strict=True)
-    )
-    return (sum(energies) + upper * radius**2) / 2
-
-
-def plane_points(xp: Any, arrays: Mapping[str, Any]) -> PlanePoints:
-    """Return the decreases of all of them, in float64."""
-    h, lower, g, r = (arrays[name] for name in ("hessian", "factor", "gradient", "radius"))
-    tilt = lower[:, 1] / lower[:, 0]
-    a = h[:, 0] / lower[:, 0] ** 2
-    b = (h[:, 1] - tilt * h[:, 0]) / (lower[:, 0] * lower[:, 2])
-    c = (h[:, 2] - 2 * tilt * h[:, 1] + tilt**2 * h[:, 0]) / lower[:, 2] ** 2
-    u = g[:, 0] / lower[:, 0]
-    v = (g[:, 1] - lower[:, 1] * u) / lower[:, 2]
-    low, high = plane_spectrum(xp, a, b, c)
-    size, largest = xp.hypot(u, v), xp.maximum(xp.abs(low), xp.abs(high))
-    moving = xp.where(size > 0, size, 1.0)
-    curvature = (a * u * u + 2 * b * u * v + c * v * v) / moving**2
-    inside = curvature * r > size
-    reach = xp.where(inside, size / xp.where(inside, curvature, 1.0), r)
-    near = largest * r > size
-    sure = xp.where(near, size / xp.where(near, largest, 1.0), r)
-    angle = xp.arctan2(2 * b, a - c) / 2
-    parts = (v * xp.cos(angle) - u * xp.sin(angle), u * xp.cos(angle) + v * xp.sin(angle))
-    down = xp.maximum(0.0, -low)
-    eigen = xp.where(low < 0, r * xp.abs(parts[0]) + down * r * r / 2, 0.0)
-    return PlanePoints(
-        reach * size - reach**2 * curvature / 2,
-        eigen,
-        size * sure / 2,
-        down * r * r / 2,
-        _best(xp, low, high, parts, r),
-        largest * r * r + size * r + 1e-300,
-    )
-
-
-# --- drawn one by one ---------------------------------------------------------------
-
-
 def instances(methods: Sequence[str]) -> SearchStrategy[Instance]:
     """Draw subproblems of order 1 to 3, with a solver."""
 
@@ -350,3 +254,49 @@ def instances(methods: Sequence[str]) -> SearchStrategy[Instance]:
         )
 
     return st.integers(1, 3).flatmap(of_dimension)
+
+
+# --- records ------------------------------------------------------------------------
+
+
+def diagonal_of(instance: Instance) -> list[float]:
+    n = len(instance["gradient"])
+    return [instance["factor"][k * (k + 1) // 2 + k] for k in range(n)]
+
+
+def instance_of(
+    hessian: list[float],
+    gradient: list[float],
+    method: str = "direct",
+    factor: Sequence[float] | None = None,
+    **extra: str,
+) -> Instance:
+    n = len(gradient)
+    identity = [float(i == j) for i in range(n) for j in range(i + 1)]
+    return {
+        "hessian": hessian,
+        "factor": identity if factor is None else list(factor),
+        "gradient": gradient,
+        "radius": 1.0,
+        "method": method,
+        **extra,
+    }
+
+
+def smaller(instance: Instance) -> Iterable[Instance]:
+    """Leave out the last coordinate."""
+    n = len(instance["gradient"])
+    if n > 1:
+        entries = n * (n - 1) // 2
+        shorter = {key: instance[key][:entries] for key in ("hessian", "factor")}
+        yield {**instance, **shorter, "gradient": instance["gradient"][:-1]}
+
+
+def is_a_norm() -> Condition:
+    """Return the hypothesis that all of these claims share."""
+    return Condition(
+        "A is positive definite",
+        r"A_t \succ 0,\ \Delta_t > 0",
+        lambda i: i["radius"] > 0 and all(diagonal_of(i)),
+        kept="without it there is no norm, and no region",
+    )

@@ -3,7 +3,9 @@
 Every other g_t is just longer than eps_g, and the radius 4 eps_g: the step, as good as the
 Cauchy point and the eigenpoint, strays along a direction in which the model is level and L
 rises, so it fails and the radius is halved. Every other g_t is eps_g, and is set to zero: the
-step is worth eps_H (2 eps_g)^2/2, it succeeds, and the radius is doubled.
+step is worth eps_H (2 eps_g)^2/2, it succeeds, and the radius is doubled. Before that, all
+steps fail from the radius 1 on, where 8 eps_H^{7/4} <= eps_g <= eps_H/16: the longest since
+the curvature does not last, the others as they stray.
 """
 
 from __future__ import annotations
@@ -35,7 +37,10 @@ _BEND = 1.25
 
 @dataclass(frozen=True)
 class Track:
-    """x^2/2 - b y + c (cos z - 1): down along y, and by curvature alone along z."""
+    """x^2/2 - b y + c (cos kz - 1)/k^2, k = 1/eps_H: down along y, by curvature alone along z.
+
+    Its Hessian is at most 1, and Lipschitz with c k = 5/4.
+    """
 
     eps_g: float
     eps_H: float
@@ -47,17 +52,17 @@ class Track:
 
     def value(self, w: Sequence[float]) -> float:
         """Return L(w)."""
-        # cos z - 1 without cancellation.
-        waves = -2 * _BEND * self.eps_H * math.sin(w[2] / 2) ** 2
+        # cos kz - 1 without cancellation.
+        waves = -2 * _BEND * self.eps_H**3 * math.sin(w[2] / self.eps_H / 2) ** 2
         return w[0] * w[0] / 2 - _SLOPE * self.eps_g * w[1] + waves
 
     def gradient(self, w: Sequence[float]) -> list[float]:
         """Return the gradient."""
-        return [w[0], -_SLOPE * self.eps_g, -_BEND * self.eps_H * math.sin(w[2])]
+        return [w[0], -_SLOPE * self.eps_g, -_BEND * self.eps_H**2 * math.sin(w[2] / self.eps_H)]
 
     def hessian(self, w: Sequence[float]) -> list[list[float]]:
         """Return the Hessian."""
-        along = -_BEND * self.eps_H * math.cos(w[2])
+        along = -_BEND * self.eps_H * math.cos(w[2] / self.eps_H)
         return [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, along]]
 
 
@@ -67,6 +72,14 @@ def _level_direction(gradient: Sequence[float]) -> list[float]:
     return [0.0, gradient[2] / length, -gradient[1] / length]
 
 
+def _stray(model: Model) -> list[float]:
+    """As far uphill, along y, as the Cauchy point and the eigenpoint let a step go."""
+    reach, square = -model.gradient[0], model.radius**2
+    # Up to this square of the radius the Cauchy point is the better of the two.
+    plain = min(square, reach**2 / -model.hessian[2][2])
+    return [reach, -math.sqrt(plain - reach**2), math.sqrt(square - plain)]
+
+
 def mixed_errors(t: int, first: int, gradient: list[float], eps_g: float) -> list[float]:
     """Return g_t: along x alone, longer than eps_g up to the iteration `first`, then in turn."""
     longer = t <= first or (t - first) % 2 == 0
@@ -74,7 +87,7 @@ def mixed_errors(t: int, first: int, gradient: list[float], eps_g: float) -> lis
 
 
 def mixed_run(eps_g: float, eps_H: float, limit: int) -> Run:
-    """Run Algorithm 1 on the track, from the radius 1, for powers of two below 1/4.
+    """Run Algorithm 1 on the track, from the radius 1, for powers of two.
 
     Needs eps_H at most 1/64, so that the level direction passes for an eigenvector within nu.
     """
@@ -91,8 +104,7 @@ def mixed_run(eps_g: float, eps_H: float, limit: int) -> Run:
 
     def step(model: Model) -> list[float]:
         if any(model.gradient):
-            reach = -model.gradient[0]
-            return [reach, -math.sqrt(model.radius**2 - reach**2), 0.0]
+            return _stray(model)
         return [model.radius * x for x in _level_direction(where[0])]
 
     algorithm = Algorithm(eps_g, eps_H, ETA, 2.0, 1.0, step=step)

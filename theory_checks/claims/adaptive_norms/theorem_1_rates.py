@@ -128,16 +128,16 @@ def _slow(longest: int) -> Iterable[tuple[str, list[int], float, tuple[float, fl
 
 def _mixed() -> Iterable[tuple[str, list[float], list[float], float, tuple[float, float]]]:
     """Name, 1/eps, iterations for which L falls by one, with errors as Assumption 1 allows."""
-    fine = [2.0**k for k in range(3, 11)]
-    counts = [per_unit(1 / x, 2.0**-6) for x in fine]
-    yield "track, g_t inexact: exponent of 1/eps_g", fine, counts, 2.0, (1.95, 2.05)
-    bent = [2.0**k for k in range(6, 14)]
-    counts = [per_unit(2.0**-8, 1 / x) for x in bent]
-    yield "track, g_t inexact: exponent of 1/eps_H", bent, counts, 1.0, (0.95, 1.05)
-    both = [4.0**k for k in range(6, 14)]
-    counts = [per_unit(1 / x, math.sqrt(1 / x)) for x in both]
-    name = "track, g_t inexact, eps_H = eps_g^1/2: exponent of 1/eps_g"
-    yield name, both, counts, 2.5, (2.45, 2.55)
+    fine = [2.0**k for k in range(28, 38)]
+    falls = [per_unit(1 / x, 2.0**-24) for x in fine]
+    yield "track, g_t inexact: exponent of 1/eps_g", fine, falls, 2.0, (1.95, 2.05)
+    bent = [2.0**k for k in range(19, 27)]
+    falls = [per_unit(2.0**-30, 1 / x) for x in bent]
+    yield "track, g_t inexact: exponent of 1/eps_H", bent, falls, 1.0, (0.95, 1.05)
+    both = [2.0 ** (7 * j - 3) for j in range(2, 7)]
+    falls = [per_unit(1 / x, 2.0 ** (-4 * j)) for j, x in enumerate(both, 2)]
+    name = "track, g_t inexact, eps_H ~ eps_g^4/7: exponent of 1/eps_g"
+    yield name, both, falls, 2 + 4 / 7, (2.5, 2.62)
 
 
 def _ordinary() -> Iterable[tuple[str, list[int]]]:

@@ -19,6 +19,7 @@ from theory_checks.claim import (
     Margins,
     Screen,
     Verdict,
+    fact,
 )
 from theory_checks.claims.curveball.bulk import gridded, row_of
 from theory_checks.claims.curveball.common import (
@@ -31,6 +32,7 @@ from theory_checks.claims.curveball.common import (
     radius_rows,
 )
 from theory_checks.claims.curveball.quadratics import (
+    goes_to_a_minimiser,
     in_range,
     instance_of,
     is_convex,
@@ -51,6 +53,15 @@ def _with_step(instance: Instance) -> Instance:
 
 def _corollary_margins(instance: Instance, step: Step = component) -> Margins:
     return solved_margins(_with_step(instance), step)
+
+
+def _exactly_margins(instance: Instance, step: Step = component) -> Margins:
+    """That a larger beta is too large, besides."""
+    margins = dict(_corollary_margins(instance, step))
+    if max(instance["eigenvalues"]) > 0:
+        larger = _with_step({**instance, "share": 1 / Fraction(instance["share"])})
+        margins["no larger beta serves"] = fact(not goes_to_a_minimiser(larger, step))
+    return margins
 
 
 def _largest_radius(instance: Instance) -> tuple[float, float] | None:
@@ -153,11 +164,11 @@ def _corollary() -> Claim:
             ),
         ),
         _corollary_strategy,
-        _corollary_margins,
+        _exactly_margins,
         edges=lambda: (_corollary_instance([1.0, 0.0], 0.5, 0.9375),),
         screen=Screen(_drawn, _slack, row_of),
         bound=_largest_radius,
-        sabotage=broken_steps(_corollary_margins),
+        sabotage=broken_steps(_exactly_margins),
     )  # fmt: skip
     return Claim(
         "curveball/corollary-a1-1",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
+from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -15,9 +17,12 @@ from theory_checks.claim import (
     Form,
     Instance,
     Margins,
+    Sabotage,
+    Screen,
     Verdict,
     fact,
 )
+from theory_checks.claims.curveball.bulk import apart, gridded, row_of, smallest
 from theory_checks.claims.curveball.common import PAPER, quarters
 from theory_checks.precise import exact
 
@@ -36,19 +41,37 @@ def _series(h: Fraction, J: Fraction) -> list[Fraction]:
     return steps
 
 
-def _recursion(h: Fraction, J: Fraction) -> list[Fraction]:
+#: The steps from an eigenvalue and a component of J.
+_Recursion = Callable[[Fraction, Fraction], list[Fraction]]
+
+
+def _recursion(h: Fraction, J: Fraction, start: int = -1, length: int = 1) -> list[Fraction]:
     """z - hz - J from z_0 = -J."""
-    z, steps = -J, []
+    z, steps = start * J, []
     for _ in range(_STEPS + 1):
         steps.append(z)
-        z = z - h * z - J
+        z = z - length * (h * z + J)
     return steps
 
 
-def _margins(instance: Instance) -> Margins:
+def _from_zero(h: Fraction, J: Fraction) -> list[Fraction]:
+    """One step late."""
+    return _recursion(h, J, 0)
+
+
+def _uphill(h: Fraction, J: Fraction) -> list[Fraction]:
+    return _recursion(h, J, length=-1)
+
+
+def _without_gradient(h: Fraction, J: Fraction) -> list[Fraction]:
+    """z - hz: J is in the start alone."""
+    return [-J * (1 - h) ** r for r in range(_STEPS + 1)]
+
+
+def _margins(instance: Instance, recursion: _Recursion = _recursion) -> Margins:
     same = rate = converges = True
     for h, J in zip(exact(instance["eigenvalues"]), exact(instance["J"]), strict=True):
-        steps = _recursion(h, J)
+        steps = recursion(h, J)
         same &= steps == _series(h, J)
         if J == 0:
             converges &= not any(steps)
@@ -64,6 +87,34 @@ def _margins(instance: Instance) -> Margins:
         "the error is |1 - h|^(r + 1) |J/h|": fact(rate),
         "it goes to the Newton step": fact(converges),
     }
+
+
+def _last_error(instance: Instance) -> tuple[float, float] | None:
+    """The error after the last step over the first, and the rate's power, where they are least."""
+    pairs = []
+    for h, J in zip(exact(instance["eigenvalues"]), exact(instance["J"]), strict=True):
+        if h != 0 and J != 0:
+            errors = [abs(z + J / h) for z in _recursion(h, J)[:9]]
+            if errors[0]:
+                pairs.append((float(errors[8] / errors[0]), float(abs(1 - h) ** 8)))
+    return max(pairs, default=None)
+
+
+def _drawn(rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
+    n = int(rng.integers(1, 4))
+    h, J = gridded(rng, (size, n), 0.0625, 1.9375), gridded(rng, (size, n), -2.0, 2.0)
+    return {"eigenvalues": h, "J": J}
+
+
+def _slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """Recursion, series and rate at the last step."""
+    h, J = arrays["eigenvalues"], arrays["J"]
+    z, inverse = -J, 1.0 + 0.0 * h
+    for _ in range(_STEPS):
+        z, inverse = z - h * z - J, 1.0 + (1.0 - h) * inverse
+    size = (xp.abs(J) / h).max(axis=1)
+    rate = (1.0 - h) ** (_STEPS + 1) * J / h
+    return smallest(xp, apart(xp, z, -inverse * J, size), apart(xp, z + J / h, rate, size))
 
 
 def _instance(*h: float) -> Instance:
@@ -115,6 +166,13 @@ def _lissa() -> Claim:
         _strategy,
         _margins,
         edges=_edges,
+        screen=Screen(_drawn, _slack, row_of),
+        bound=_last_error,
+        sabotage=(
+            Sabotage("from z_0 = 0", lambda i: _margins(i, _from_zero)),
+            Sabotage("+ hz + J", lambda i: _margins(i, _uphill)),
+            Sabotage("J left out", lambda i: _margins(i, _without_gradient)),
+        ),
     )
     return Claim(
         "curveball/lissa",
@@ -127,6 +185,7 @@ def _lissa() -> Claim:
         "in each step the same recursion needs 0 < h < 4/3 instead (theorem-a1). Scaled to "
         "h_max = 1 it takes the condition number of steps for a factor e, as gradient descent "
         "does; conjugate gradients take its root.",
+        proof="docs/theory-curveball.md, LiSSA.",
     )
 
 

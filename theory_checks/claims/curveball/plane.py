@@ -16,16 +16,24 @@ from theory_checks.claim import (
     Instance,
     Level,
     Margins,
+    Screen,
     Verdict,
     fact,
 )
+from theory_checks.claims.curveball.bulk import row_of
 from theory_checks.claims.curveball.common import (
     PAPER,
+    Step,
+    broken_steps,
+    component,
     eigenvalues_inside,
+    inside,
+    point_rows,
     quarters,
     roots,
     simulated_inside,
 )
+from theory_checks.claims.curveball.quadratics import boundary_slack
 from theory_checks.precise import real
 
 __all__ = ["claims", "grid"]
@@ -56,7 +64,9 @@ def _grid_figures(level: Level, seed: int) -> tuple[Figure, ...]:
     ran, lapack = (np.concatenate(column) for column in zip(*found, strict=True))
 
     def exactly(name: str, value: float, low: float, high: float) -> Figure:
-        return Figure(name, value, value, value, (low, high))
+        none = (0.0, 0.0)
+        claimed = none if (low, high) == none else None
+        return Figure(name, value, value, value, (low, high), claimed=claimed)
 
     return (
         exactly("points", float(s.size), 1e6, 1e8),
@@ -69,11 +79,15 @@ def _grid_figures(level: Level, seed: int) -> tuple[Figure, ...]:
     )
 
 
-def _point_margins(instance: Instance) -> Margins:
+def _point_margins(instance: Instance, step: Step = component) -> Margins:
     s, rho = Fraction(instance["s"]), Fraction(instance["rho"])
     claimed = 3 * s / 2 - 1 < rho < 1 + s
-    inside = max(abs(root) for root in roots(real(s), real(rho))) < 1 - 1e-30
-    return {"if and only if": fact(bool(inside) == claimed)}
+    converges = all(inside(root) for root in roots(real(s), real(rho), step))
+    return {"if and only if": fact(converges == claimed)}
+
+
+def _drawn(rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
+    return dict(zip(("s", "rho"), point_rows(rng, size), strict=True))
 
 
 def _whole_plane() -> Claim:
@@ -97,6 +111,10 @@ def _whole_plane() -> Claim:
         ),
         _point_margins,
         edges=lambda: ({"s": 1.0, "rho": 0.5}, {"s": 1.0, "rho": 2.0}, {"s": 4 / 3, "rho": 1.0}),
+        screen=Screen(
+            _drawn, lambda xp, arrays: boundary_slack(xp, arrays["s"], arrays["rho"]), row_of
+        ),
+        sabotage=broken_steps(_point_margins),
     )
     return Claim(
         "curveball/theorem-a1-grid",
@@ -109,6 +127,8 @@ def _whole_plane() -> Claim:
         notes="Each point is run: two starts are the columns of R^t, and the point is decided once "
         "||R^t|| < 1, or |det R^t| > 1 or |trace R^t| > 2. Left out is a band of 1e-3 (1 + |rho| "
         "+ s) about the two lines.",
+        proof="docs/curveball-rates.md, when it converges: Jury's test.",
+        ours="The converse of (39).",
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -17,35 +19,41 @@ from theory_checks.claim import (
     Form,
     Instance,
     Margins,
+    Screen,
     Verdict,
     fact,
     in_roundings,
 )
+from theory_checks.claims.curveball.bulk import apart, gridded, row_of, smallest
 from theory_checks.claims.curveball.common import (
     EXACT,
     PAPER,
+    Step,
+    broken_steps,
     component,
     exact_roots_inside,
+    point_rows,
     quarters,
     radius,
     roots,
 )
+from theory_checks.claims.curveball.quadratics import boundary_slack
 from theory_checks.precise import Real, precise, real
 
 __all__ = ["claims"]
 
 
-def _step_margins(instance: Instance) -> Margins:
+def _step_margins(instance: Instance, step: Step) -> Margins:
     """(36) is Algorithm 1 about the minimiser b/h, and lambda only changes rho: exactly."""
     h, beta, rho = (Fraction(instance[key]) for key in ("h", "beta", "rho"))
     z, w, b = (Fraction(instance[key]) for key in ("z", "w", "b"))
     lam, optimum, s = Fraction(instance["lambda"]), b / h if h else Fraction(0), beta * h
-    moved = component(z, w, h, b, beta, rho)
+    moved = step(z, w, h, b, beta, rho)
     x = w - optimum
     by_matrix = ((rho - s) * z - s * x, (rho - s) * z + (1 - s) * x + optimum)
     # Line 3 with (H + lambda I) z in the place of H z.
     damped = rho * z - beta * ((h + lam) * z + (h * w - b))
-    by_rho = component(z, w, h, b, beta, rho - beta * lam)
+    by_rho = step(z, w, h, b, beta, rho - beta * lam)
     return {
         "(36) is the iteration": fact(moved == by_matrix or b != h * optimum),
         "footnote 6": fact((damped, w + damped) == by_rho),
@@ -84,13 +92,13 @@ def _code_margin(instance: Instance, s: Fraction, rho: Fraction) -> float:
     return in_roundings(-abs(real(found) - exact), size * (1 + amplified), 16.0)
 
 
-def _margins(instance: Instance) -> Margins:
+def _margins(instance: Instance, step: Step = component) -> Margins:
     rho = Fraction(instance["rho"])
     s = Fraction(instance["beta"]) * Fraction(instance["h"])
     claimed = 3 * s / 2 - 1 < rho < 1 + s
-    found = max(abs(root) for root in roots(real(s), real(rho)))
+    found = max(abs(root) for root in roots(real(s), real(rho), step))
     margins = {
-        **_step_margins(instance),
+        **_step_margins(instance, step),
         **_root_margins(real(s), real(rho)),
         "(39)": fact(claimed == exact_roots_inside(s, rho)),
         "the larger modulus": in_roundings(
@@ -107,6 +115,34 @@ def _margins(instance: Instance) -> Margins:
 
 def _instance(h: float, beta: float, rho: float) -> Instance:
     return {"h": h, "beta": beta, "rho": rho, "lambda": 1.0, "z": 1.0, "w": 1.0, "b": 0.0}
+
+
+def _drawn(rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
+    s, rho = point_rows(rng, size)
+    h, (z, w, b) = gridded(rng, size, 0.25, 4.0, 4), gridded(rng, (3, size), -2.0, 2.0, 4)
+    lam = gridded(rng, size, 0.0, 4.0, 4)
+    # s = beta h holds up to a rounding of beta alone.
+    drawn = {"h": h, "beta": s / h, "rho": np.where(rho > 0.0, rho, 0.5), "lambda": lam}
+    return {**drawn, "z": z, "w": w, "b": b}
+
+
+def _slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """(38) against trace and determinant, (39) against the radius, (36) against the step."""
+    h, beta, rho = arrays["h"], arrays["beta"], arrays["rho"]
+    z, w, b = arrays["z"], arrays["w"], arrays["b"]
+    s = beta * h
+    root = xp.sqrt((rho - 2.0 * s) ** 2 - 2.0 * rho + 1.0 + 0.0j)
+    first, second = (rho - 2.0 * s + 1.0 + root) / 2.0, (rho - 2.0 * s + 1.0 - root) / 2.0
+    size = (1.0 + rho + s) ** 2
+    product = apart(xp, first * second, rho - s + 0.0j, size)
+    moved, after = component(z, w, h, b, beta, rho)
+    x, whole = w - b / h, (1.0 + xp.abs(z) + xp.abs(w) + xp.abs(b) * beta) * size * 16.0
+    by_matrix = apart(xp, moved, (rho - s) * z - s * x, whole)
+    lam = arrays["lambda"]
+    damped = rho * z - beta * ((h + lam) * z + (h * w - b))
+    by_rho = component(z, w, h, b, beta, rho - beta * lam)[0]
+    footnote = apart(xp, damped, by_rho, whole * (1.0 + beta * lam))
+    return smallest(xp, product, by_matrix, footnote, boundary_slack(xp, s, rho))
 
 
 def _strategy() -> SearchStrategy[Instance]:
@@ -167,6 +203,8 @@ def _transition() -> Claim:
         _strategy,
         _margins,
         edges=_edges,
+        screen=Screen(_drawn, _slack, row_of),
+        sabotage=broken_steps(_margins),
     )
     return Claim(
         "curveball/eq-36-41",
@@ -180,6 +218,8 @@ def _transition() -> Claim:
         "f itself. 'With the Gauss-Newton approximation h_i > 0' after (39) should read >= 0: the "
         "matrix is positive semidefinite, and at h = 0 one eigenvalue is 1. Nor is the rate hard "
         "to read where the roots are real: see optimal-parameters.",
+        proof="docs/curveball-rates.md: trace and determinant of (36), and Jury's test.",
+        ours="That footnote 6 is exact, and (39) necessary.",
     )
 
 

@@ -14,20 +14,27 @@ from theory_checks.oracle import gradient_at, model
 from theory_checks.precise import Real, precise
 
 __all__ = [
+    "CAPPED",
+    "PRINTED",
     "Armijo",
+    "Sphere",
     "Vector",
-    "armijo_step",
+    "armijo_search",
     "descend_on_sphere",
+    "enough_decrease",
     "gradient_descent",
     "gradient_step",
     "inner",
     "into_ball",
     "length",
+    "no_cap",
     "normalised",
     "projected_descent",
     "retracted",
     "riemannian_gradient",
     "sign_cap",
+    "stretch",
+    "surely_accepted",
 ]
 
 Vector = list[Real]
@@ -137,16 +144,72 @@ def sign_cap(eigenvalues: Sequence[Real], gradient: Sequence[Real], z: Sequence[
     return 1 / bottom if bottom > 0 else math.inf
 
 
-def armijo_step(
+def no_cap(eigenvalues: Sequence[Real], gradient: Sequence[Real], z: Sequence[Real]) -> Real:
+    """Let the search start from its first step, as printed."""
+    return math.inf
+
+
+def enough_decrease(fall: Real, step: Real, squared: Real, sigma: float) -> bool:
+    """Armijo's condition: a fall of at least sigma step ||grad f||^2."""
+    return bool(fall >= sigma * step * squared)
+
+
+def stretch(eigenvalues: Sequence[float], gradient: Sequence[float]) -> float:
+    """A bound on the second derivative of f along t -> R_z(t xi), |xi| = 1.
+
+    With theta = arctan t the curve is a great circle, along which |f''| is at most
+    lambda_n - lambda_1 + ||g|| and |f'| at most half of the first plus ||g||; and
+    |theta'| <= 1, |theta''| <= 3 sqrt(3)/8.
+    """
+    spread = max(eigenvalues) - min(eigenvalues)
+    size = length(gradient)
+    return float(spread + size + 3 * math.sqrt(3) / 8 * (spread / 2 + size))
+
+
+def surely_accepted(eigenvalues: Sequence[float], gradient: Sequence[float], sigma: float) -> float:
+    """A step length that Armijo's rule accepts at every point, with every shorter one."""
+    bend = stretch(eigenvalues, gradient)
+    return 2 * (1 - sigma) / bend if bend > 0.0 else math.inf
+
+
+@dataclass(frozen=True)
+class Sphere:
+    """The parts of a step on the sphere; a broken algorithm replaces one of them.
+
+    Attributes
+    ----------
+    direction : callable
+        What is gone against, of the problem and z.
+    cap : callable
+        An upper bound on the first step, of the problem and z.
+    accepts : callable
+        Whether a fall is enough for a step.
+    after : float
+        What the accepted step is multiplied with.
+    """
+
+    direction: Callable[[Sequence[Real], Sequence[Real], Sequence[Real]], Vector] = (
+        riemannian_gradient
+    )
+    cap: Callable[[Sequence[Real], Sequence[Real], Sequence[Real]], Real] = no_cap
+    accepts: Callable[[Real, Real, Real, float], bool] = enough_decrease
+    after: float = 1.0
+
+
+#: The second phase of Algorithm 2 as printed, and with steps that keep signs.
+PRINTED, CAPPED = Sphere(), Sphere(cap=sign_cap)
+
+
+def armijo_search(
     eigenvalues: Sequence[Real],
     gradient: Sequence[Real],
     z: Vector,
     rule: Armijo,
+    sphere: Sphere = PRINTED,
     *,
-    keep_signs: bool = False,
     tries: int = 80,
-) -> Vector | None:
-    """Return the next iterate of Algorithm 2's second phase, or None when the search fails.
+) -> tuple[Vector | None, int]:
+    """Return the next iterate of Algorithm 2's second phase, and how many steps were tried.
 
     Parameters
     ----------
@@ -156,25 +219,25 @@ def armijo_step(
         The iterate. Lines 13 to 16 are printed for any z, on the sphere or not.
     rule : Armijo
         The line search.
-    keep_signs : bool
-        Start the search from no more than :func:`sign_cap`.
+    sphere : Sphere
+        The parts of the step.
     tries : int
-        Steps tried before the search counts as endless.
+        Steps tried before the search counts as endless, and gives None.
     """
-    direction = riemannian_gradient(eigenvalues, gradient, z)
+    direction = sphere.direction(eigenvalues, gradient, z)
     squared = inner(direction, direction)
     if squared == 0:
-        return z
-    step = rule.first
-    if keep_signs:
-        step = min(step, sign_cap(eigenvalues, gradient, z))
+        return z, 0
+    step = min(rule.first, sphere.cap(eigenvalues, gradient, z))
     before = model(eigenvalues, gradient, z)
-    for _ in range(tries):
+    for count in range(1, tries + 1):
         trial = retracted(z, direction, step)
-        if before - model(eigenvalues, gradient, trial) >= rule.sigma * step * squared:
-            return trial
+        if sphere.accepts(before - model(eigenvalues, gradient, trial), step, squared, rule.sigma):
+            if sphere.after != 1.0:
+                trial = retracted(z, direction, sphere.after * step)
+            return trial, count
         step = step * rule.shrink
-    return None
+    return None, tries
 
 
 def descend_on_sphere(
@@ -183,13 +246,14 @@ def descend_on_sphere(
     z: Vector,
     rule: Armijo,
     steps: int,
+    sphere: Sphere = PRINTED,
     *,
-    keep_signs: bool = False,
+    tries: int = 80,
 ) -> Iterator[Vector]:
     """Yield at most ``steps + 1`` iterates of the second phase; ends when it cannot go on."""
     yield z
     for _ in range(steps):
-        following = armijo_step(eigenvalues, gradient, z, rule, keep_signs=keep_signs)
+        following, _ = armijo_search(eigenvalues, gradient, z, rule, sphere, tries=tries)
         if following is None or following == z:
             return
         z = following

@@ -210,8 +210,7 @@ def _newton_in_ball(eigenvalues: list[float], gradient: list[float]) -> list[flo
     return [s / max(1.0, size) for s in step]
 
 
-def _without_linear_term(eigenvalues: list[float], gradient: list[float]) -> list[float]:
-    """The hard case's other half: g is taken for half of what it is."""
+def _halved_gradient(eigenvalues: list[float], gradient: list[float]) -> list[float]:
     return _tralgos_step(eigenvalues, [g / 2 for g in gradient])
 
 
@@ -222,7 +221,7 @@ def _sabotage() -> tuple[Sabotage, ...]:
     return (
         broken("the step with the wrong sign", _reversed_step),
         broken("Newton's step scaled into the ball, without a multiplier", _newton_in_ball),
-        broken("g without its factor", _without_linear_term),
+        broken("half of g", _halved_gradient),
     )
 
 

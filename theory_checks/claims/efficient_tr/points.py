@@ -152,9 +152,9 @@ ON_SPHERE = Condition(
 )
 
 
-def feasible(dropped: Dropped | None = None) -> Condition:
+def feasible(dropped: Dropped | None = None, *, kept: str = "") -> Condition:
     """||s|| <= 1."""
-    return Condition("feasible", r"\|s\| \le 1", lambda i: 0 <= i["length"] <= 1, dropped)
+    return Condition("feasible", r"\|s\| \le 1", lambda i: 0 <= i["length"] <= 1, dropped, kept)
 
 
 def complementary(dropped: Dropped | None = None) -> Condition:

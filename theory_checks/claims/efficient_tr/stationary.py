@@ -182,7 +182,8 @@ def _lemma_2_strategy() -> SearchStrategy[Instance]:
 def _lemma_2_conditions() -> tuple[Condition, ...]:
     return (
         feasible(
-            Dropped((point([-2.0], 0.0, [], 2.0),), note="Stationary outside, and not feasible.")
+            kept="The others imply it: off the sphere the multiplier is 0, and then "
+            "s1 g1 = -lambda1 s1^2 > 0."
         ),
         complementary(
             Dropped((point([-2.0], 3.0, [], 0.5),), note="A larger step goes on downhill.")

@@ -287,7 +287,7 @@ def _solver_strategy() -> SearchStrategy[Instance]:
 def _solver_edges() -> Iterable[Instance]:
     yield from (i for i in edges() if i["t"] <= len(i["step"]))
     # Where Steihaug's path leaves the ball, it is not done.
-    yield instance_of([1.0, 2.0], [1.0, 1.0], 0.25, 2)
+    yield instance_of([1.0, 3.0], [1.0, 1.0], 0.5, 2)
     # The second space is not reached: the estimate is below the tolerance before.
     yield instance_of([1e-4, 1.0], [1e-4, 1.0], 0.0, 2)
 
