@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,14 @@ class Reach:
         """Those that reach a mutant, in the order in which they are tried.
 
         Where only the import runs the statement, those that reach its function, class or
-        module, or all. Tests of many functions come before many cases of one: of each function
-        the fastest case, then of each the next, and claims last.
+        module, and those that reach no line at all: they look at what the import has made.
+        Tests of many functions come before many cases of one: of each function the fastest
+        case, then of each the next, and claims last.
         """
-        ranges = (mutant.lines, mutant.scope, (1, 10**9))
-        sets = (self._between(mutant.path, *lines) for lines in ranges)
-        reached = next(filter(None, sets), set(self.seconds))
+        reached = self._between(mutant.path, *mutant.lines)
+        if not reached:
+            around = (self._between(mutant.path, *lines) for lines in (mutant.scope, (1, 10**9)))
+            reached = next(filter(None, around), set()) | self._idle
         seen: dict[str, int] = defaultdict(int)
         ranked = []
         for name in sorted(reached, key=lambda name: (self.seconds[name], name)):
@@ -59,6 +62,11 @@ class Reach:
     def _between(self, path: str, first: int, last: int) -> set[str]:
         lines = self.lines.get(path, {})
         return {name for line, names in lines.items() if first <= line <= last for name in names}
+
+    @cached_property
+    def _idle(self) -> set[str]:
+        busy = {name for file in self.lines.values() for names in file.values() for name in names}
+        return set(self.seconds) - busy
 
     def write(self, path: Path) -> None:
         """To a JSON file, the names by their numbers."""

@@ -41,10 +41,12 @@ def test_results_say_why_a_method_ended(
 
 def test_a_method_with_nothing_to_say_adds_nothing() -> None:
     H, g = problem(0.5)
-    for method in ("direct", "krylov", "sphere-descent", Steihaug(rtol=1e-12)):
-        result = solve_trs(H, g, 100.0, method=method)
-        assert ";" not in result.message.removeprefix(result.status.value)
-        assert result.status in (Status.GLOBAL, Status.ROUNDING)
+    printed = SphereDescent(variant="printed", N1=600, N2=900)
+    for method in ("direct", "krylov", "sphere-descent", Steihaug(rtol=1e-12), printed):
+        for radius in (1.0, 100.0) if method != Steihaug(rtol=1e-12) else (100.0,):
+            result = solve_trs(H, g, radius, method=method)
+            assert ";" not in result.message.removeprefix(result.status.value)
+            assert result.status in (Status.GLOBAL, Status.ROUNDING)
 
 
 @pytest.mark.parametrize("method", ["direct", "krylov"])

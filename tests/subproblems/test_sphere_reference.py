@@ -103,13 +103,14 @@ def test_the_printed_form_to_the_letter(
     )
 
 
-def test_the_printed_step_is_below_the_inverse_of_the_norm() -> None:
+@pytest.mark.parametrize("radius", [1e-2, 1.0, 100.0])
+def test_the_printed_step_is_below_the_inverse_of_the_norm(radius: float) -> None:
     """eta = 0.99 / beta where none is given, beta between ||H|| and twice that here."""
     for low in (-9.0, 0.5):
         H, g, M = problem(low, 3)
         A, c, back = whitened(H, g, M)
         options = SphereDescent(variant="printed", N1=3, N2=3, alpha=0.1)
-        seen, _ = run(H, g, M, 100.0, options)
+        seen, _ = run(H, g, M, radius, options)
         z = np.linalg.solve(back, seen[0].step)
         moved = np.linalg.solve(back, seen[1].step)
         eta = np.linalg.norm(moved - z) / np.linalg.norm(A @ z + c)

@@ -55,6 +55,10 @@ RECORDED = {
     "figure-d2": "measured",
     "proposition-2-expected-share-gaussian": "measured",
     "share-estimator": "measured",
+    "theorem-1": "needs",
+    "theorem-1-terminates": "needs",
+    "theorem-1-bound": "holds",
+    "theorem-1-point": "needs",
 }
 
 

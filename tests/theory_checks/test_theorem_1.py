@@ -447,6 +447,15 @@ def test_by_hand_line_4_stands_still() -> None:
     assert [float(row.ratio) for row in found.rows] == [1 - 2.0**k for k in range(40)]
 
 
+def test_by_hand_the_sign_of_an_inexact_gradient_misleads() -> None:
+    """Gradient 0.06, g_t = -0.06: the side that g_t prefers has the ratio 1 - 0.06/D."""
+    i = local([0.06], [-2.0], errors=([-0.12], [0.0]), side="plus", radius=0.1)
+    assert abs(i["gradient error"][0]) <= (1 - i["eta"]) * i["eps_g"] / 4
+    found = local_run(i, algorithm_of(i, {}), 30)
+    assert not any(row.taken for row in found.rows)
+    assert float(found.rows[0].ratio) == pytest.approx(0.4)
+
+
 def test_by_hand_a_thin_ellipse_stands_still() -> None:
     """At a saddle the step is along the axis of the error, where L is level: ratio zero."""
     i = theorem_1_terminates.thin_hessian()

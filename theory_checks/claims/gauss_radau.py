@@ -213,7 +213,7 @@ def _gauss_radau() -> Claim:
         screen=Screen(_radau_draw, _radau_slack, _radau_row),
         bound=_radau_bound,
         sabotage=_radau_sabotage(),
-        effort=50,
+        effort=80,
     )
     return Claim(
         "certificate/gauss-radau",

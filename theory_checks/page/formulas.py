@@ -46,8 +46,8 @@ _ARG = re.compile(r"\\arg(?![A-Za-z])")
 #: Where a long formula may be broken into pieces that stand in lines of their own.
 _BREAK = re.compile(r",?\s*\\q?quad(?![A-Za-z])|(?=\\(?:iff|implies)(?![A-Za-z]))")
 _ARROW = re.compile(r"^\\(?:iff|implies)(?![A-Za-z])")
-_DEEPER = re.compile(r"\\left(?![A-Za-z])|\\begin(?![A-Za-z])|(?<!\\)[{(\[]")
-_SHALLOWER = re.compile(r"\\right(?![A-Za-z])|\\end(?![A-Za-z])|(?<!\\)[})\]]")
+_DEEPER = re.compile(r"\\left(?![A-Za-z])|\\begin(?![A-Za-z])|[{(\[]")
+_SHALLOWER = re.compile(r"\\right(?![A-Za-z])|\\end(?![A-Za-z])|[})\]]")
 
 #: Words inside TeX, and its commands: what is left of TeX then has no long words.
 _INSIDE = re.compile(r"\\(?:text|mathrm|operatorname)\s*\{[^{}]*\}|\\[A-Za-z]+")

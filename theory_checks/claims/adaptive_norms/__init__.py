@@ -20,6 +20,9 @@ from theory_checks.claims.adaptive_norms import (
     shares_finite_n,
     shares_ols,
     shares_wigner,
+    theorem_1,
+    theorem_1_bound,
+    theorem_1_terminates,
 )
 
 __all__ = ["claims"]
@@ -44,5 +47,8 @@ def claims() -> tuple[Claim, ...]:
         adagrad,
         assumption_1,
         assumption_2,
+        theorem_1,
+        theorem_1_terminates,
+        theorem_1_bound,
     )
     return tuple(claim for module in modules for claim in module.claims())

@@ -43,13 +43,13 @@ Stream = Callable[[Instance], Any]
 
 
 def streamed_norm(instance: Instance) -> Any:
-    """The norm of the rule that an instance describes."""
+    """Return the norm of the rule that an instance describes, after all of its gradients."""
     rule = rule_of(instance)
     return rule.norm(streamed(rule, instance["gradients"]))
 
 
 def stream_margin(instance: Instance, wanted: Matrix, sizes: Matrix, stream: Stream) -> float:
-    """How well the matrix of the stream agrees with `wanted`, entry by entry.
+    """Return how well the matrix of the stream agrees with `wanted`, entry by entry.
 
     `sizes` are the sums of absolute values. A window is decomposed: its entries are off by
     roundings of the whole.
@@ -65,25 +65,29 @@ def stream_margin(instance: Instance, wanted: Matrix, sizes: Matrix, stream: Str
 
 
 def without_newest(instance: Instance) -> Instance:
+    """Return an instance of which the newest gradient is zero."""
     kept, newest = instance["gradients"][:-1], instance["gradients"][-1]
     return {**instance, "gradients": [*kept, [0.0] * len(newest)]}
 
 
 def first_twice(instance: Instance) -> Instance:
+    """Return an instance with the first gradient twice."""
     return {**instance, "gradients": [instance["gradients"][0], *instance["gradients"]]}
 
 
 def epsilon_each_time(instance: Instance) -> Instance:
+    """Return an instance with as many epsilons as gradients."""
     return {**instance, "epsilon": instance["epsilon"] * len(instance["gradients"])}
 
 
 def unscaled(instance: Instance) -> Instance:
-    """The factor 1 - beta is forgotten: the gradients are longer by its root."""
+    """Return an instance whose gradients are longer, as if the factor 1 - beta were forgotten."""
     factor = (1.0 - instance["beta"]) ** -0.5
     return {**instance, "gradients": [[factor * x for x in g] for g in instance["gradients"]]}
 
 
 def exchanged(instance: Instance) -> Instance:
+    """Return an instance with 1 - beta for beta."""
     return {**instance, "beta": 1.0 - instance["beta"]}
 
 
@@ -91,7 +95,7 @@ def broken(
     margins: Callable[[Instance, Stream], Margins],
     altered: Mapping[str, Callable[[Instance], Instance]],
 ) -> tuple[Sabotage, ...]:
-    """Updates broken on purpose: what they give is the true update's for other data."""
+    """Return updates broken on purpose: what they give is the true update's for other data."""
 
     def judged(other: Callable[[Instance], Instance]) -> Callable[[Instance], Margins]:
         return lambda instance: margins(instance, lambda i: streamed_norm(other(i)))
@@ -104,6 +108,7 @@ LENGTH = 4
 
 
 def draw(rng: np.random.Generator, size: int) -> Mapping[str, np.ndarray]:
+    """Draw streams of gradients in the plane for a screen."""
     return {
         "gradients": assorted(rng, (size, LENGTH, 2), 8.0),
         "epsilon": rng.choice(EPSILONS, size),
@@ -113,7 +118,7 @@ def draw(rng: np.random.Generator, size: int) -> Mapping[str, np.ndarray]:
 
 
 def agreement(xp: Any, arrays: Mapping[str, Any], keep: Any, add: Any, weights: Any) -> Any:
-    """The slack of the recurrence A <- keep A + add g g' against the weighted sum, and of
+    """Return the slack of the recurrence A <- keep A + add g g' against the weighted sum, and of
     the least eigenvalue against epsilon.
     """
     g, epsilon = arrays["gradients"], arrays["epsilon"]

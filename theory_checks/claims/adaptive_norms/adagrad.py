@@ -386,8 +386,8 @@ def _adagrad() -> Claim:
         ours="The exact condition: Adagrad's norms are uniformly equivalent along a sequence of "
         "gradients if and only if it is square summable.",
         proof="docs/theory-methods.md, Uniform equivalence: trace(A_t - epsilon I) is the sum of "
-        "||g||^2 and lies between the largest "
-        "eigenvalue and n times it; the matrices grow in the order of definite matrices.",
+        "||g||^2 and lies between the largest eigenvalue and n times it; the matrices grow in the "
+        "order of definite matrices.",
     )
 
 

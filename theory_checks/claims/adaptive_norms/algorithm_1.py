@@ -295,6 +295,30 @@ def _sided(algorithm: Algorithm, objective: Objective, w: Vector, s: list[Real])
     return s
 
 
+def _tried(
+    algorithm: Algorithm,
+    objective: Objective,
+    model: Model,
+    here: tuple[list[Real], Real],
+    *,
+    curved: bool,
+) -> tuple[Iteration, list[Real], Real]:
+    """The iteration, the point that it tries, and L there."""
+    w, value = here
+    s = algorithm.step(model)
+    if curved:
+        s = _sided(algorithm, objective, w, s)
+    bent = [_dot(row, s) for row in model.hessian]
+    predicted = -(_dot(model.gradient, s) + _dot(s, bent) / 2)
+    trial = [a + b for a, b in zip(w, s, strict=True)]
+    reached = objective.value(trial)
+    actual = value - reached
+    ratio = actual / predicted if predicted > 0 else math.nan
+    taken = algorithm.accepts(ratio, algorithm.eta)
+    row = Iteration(w, model.radius, curved, predicted, actual, ratio, taken)
+    return row, trial, reached
+
+
 def run(
     algorithm: Algorithm,
     objective: Objective,
@@ -326,20 +350,11 @@ def run(
         state, diagonal = norm(state, gradient)
         radius = _power(first, gamma, exponent)
         model = Model(gradient, algorithm.curvature(hessian), diagonal, radius, arithmetic)
-        s = algorithm.step(model)
-        if curved:
-            s = _sided(algorithm, objective, w, s)
-        bent = [_dot(row, s) for row in model.hessian]
-        predicted = -(_dot(gradient, s) + _dot(s, bent) / 2)
-        trial = [a + b for a, b in zip(w, s, strict=True)]
-        reached = objective.value(trial)
-        actual = value - reached
-        ratio = actual / predicted if predicted > 0 else math.nan
-        taken = algorithm.accepts(ratio, algorithm.eta)
-        rows.append(Iteration(w, radius, curved, predicted, actual, ratio, taken))
-        if taken:
+        row, trial, reached = _tried(algorithm, objective, model, (w, value), curved=curved)
+        rows.append(row)
+        if row.taken:
             w, value = trial, reached
-        exponent = algorithm.exponent(exponent, taken)
+        exponent = algorithm.exponent(exponent, row.taken)
         if radius < least:
             break
     return Run(rows, False, w)

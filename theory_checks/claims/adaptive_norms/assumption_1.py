@@ -288,7 +288,7 @@ def _batch_sizes() -> Claim:
         screen=Screen(_batch_draw, _batch_slack, _batch_row),
         bound=_batch_bound,
         sabotage=_batch_sabotage(),
-        effort=50,
+        effort=80,
     )
     return Claim(
         "adaptive-norms/assumption-1",

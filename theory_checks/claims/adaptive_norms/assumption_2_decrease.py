@@ -190,8 +190,8 @@ def _guaranteed() -> Claim:
         "they are worse by powers of mu.",
         ours="The constants in the norm of A, that both are attained, and that along -g in the "
         "place of -A^-1 g there is no such guarantee.",
-        proof="docs/theory-methods.md, Algorithm 1; the first is Conn, Gould and Toint (2000), "
-        "Theorem 6.3.1, with the constant 1/2. The eigenpoint: g's <= 0 by the choice of its sign.",
+        proof="docs/theory-methods.md, Algorithm 1; the first bound is Conn, Gould and Toint "
+        "(2000), Theorem 6.3.1, with the constant 1/2. The eigenpoint: g's <= 0 by its sign.",
     )
 
 

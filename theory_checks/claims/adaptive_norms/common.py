@@ -18,6 +18,7 @@ import tralgos
 from theory_checks.claim import Instance
 from theory_checks.precise import Real, exact, precise, real
 from theory_checks.strategies import vectors
+from tralgos.errors import NotPositiveDefiniteError
 
 __all__ = [
     "EXACT",
@@ -32,6 +33,7 @@ __all__ = [
     "inner_product",
     "inverse_applied",
     "is_positive_definite",
+    "matrix_norm",
     "plane_spectrum",
     "quarters",
     "rule_of",
@@ -45,6 +47,9 @@ PAPER = "Adaptive norms for deep learning with regularized Newton methods"
 
 #: Roundings granted to what was computed at fifty digits.
 EXACT = 1e-6
+
+#: An inverse condition number below which a positive definite matrix may be refused.
+_SINGULAR = 2.0**-44
 
 Matrix = list[list[Fraction]]
 
@@ -170,6 +175,25 @@ def weighted_sum(
 def floats(matrix: Matrix) -> np.ndarray:
     """Return the matrix in float64."""
     return np.array([[float(x) for x in row] for row in matrix])
+
+
+def matrix_norm(matrix: Matrix) -> Any:
+    """Return the norm in float64; None where it is refused, being singular but for rounding.
+
+    Raises
+    ------
+    NotPositiveDefiniteError
+        Where the refusal has no such reason.
+    """
+    try:
+        norm = tralgos.norms.MatrixNorm(floats(matrix))
+        norm.equivalence()
+    except NotPositiveDefiniteError:
+        spectrum = eigenpairs(matrix)[0]
+        if spectrum[0] > _SINGULAR * spectrum[-1]:
+            raise
+        return None
+    return norm
 
 
 def rule_of(instance: Instance) -> Any:

@@ -145,9 +145,8 @@ def _slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
 
 def _row(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
     numbers = {name: float(arrays[name][row]) for name in ("beta", "epsilon")}
-    gradients = arrays["gradients"][row].tolist()
-    kind = _KINDS[int(arrays["kind"][row])]
-    return _instance(gradients, float(arrays["bound"][row]), kind=kind, **numbers)
+    gradients, bound = arrays["gradients"][row].tolist(), float(arrays["bound"][row])
+    return {**_instance(gradients, bound, kind=_KINDS[int(arrays["kind"][row])]), **numbers}
 
 
 def _sabotage() -> tuple[Sabotage, ...]:
@@ -286,7 +285,7 @@ def _lemma_2() -> Claim:
         reduce=fewer_gradients,
         bound=_bound,
         sabotage=_sabotage(),
-        effort=60,
+        effort=80,
     )
     return Claim(
         "adaptive-norms/lemma-2",

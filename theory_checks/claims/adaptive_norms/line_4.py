@@ -107,7 +107,7 @@ def _sabotage() -> tuple[Sabotage, ...]:
         return sum_of_squares(exact(instance["gradient"])) <= Fraction(instance["eps_g"])
 
     def entrywise(instance: Instance) -> bool:
-        return max(abs(g) for g in instance["gradient"]) <= instance["eps_g"]
+        return bool(max(abs(g) for g in instance["gradient"]) <= instance["eps_g"])
 
     def always(instance: Instance) -> bool:
         return True
@@ -202,7 +202,9 @@ def _claim() -> Claim:
         "Where the line acts the point is first-order stationary within 5/4 eps_g and only the "
         "curvature is left to work on; but of the two signs of the eigenpoint the model no longer "
         "tells which one goes downhill.",
-        proof="The triangle inequality; attained where the error is parallel to g_t.",
+        ours="That line 4 leaves Assumption 1, and what holds in its place.",
+        proof="docs/theory-methods.md, Algorithm 1: the triangle inequality; attained where the "
+        "error is parallel to g_t.",
     )
 
 

@@ -35,9 +35,9 @@ from theory_checks.claims.adaptive_norms.common import (
     applied,
     assorted,
     factored,
-    floats,
     inner_product,
     inverse_applied,
+    matrix_norm,
     quarters,
     trace,
 )
@@ -119,10 +119,12 @@ def _margins(instance: Instance, method: Step = _preconditioned) -> Margins:
 def _solver_margins(instance: Instance, inverse: list[Fraction]) -> Margins:
     """The norm's own solve, and the solver of the subproblem with H = 0, against A^-1 g."""
     matrix, eta = _matrix(instance), instance["eta"]
-    dense, slope = floats(matrix), np.array(instance["gradient"])
+    slope = np.array(instance["gradient"])
     if inverse_applied(matrix, exact(instance["gradient"])) is None:
         return {}
-    norm = tralgos.norms.MatrixNorm(dense)
+    norm = matrix_norm(matrix)
+    if norm is None:
+        return {}
     n = len(matrix)
     columns = [inverse_applied(matrix, [Fraction(int(i == k)) for i in range(n)]) for k in range(n)]
     condition = float(trace(matrix) * sum((abs(c[k]) for k, c in enumerate(columns) if c), 0))

@@ -236,7 +236,7 @@ def _root_claim() -> Claim:
         screen=Screen(_draw, _slack, _row),
         bound=_bound,
         sabotage=_sabotage(),
-        effort=60,
+        effort=100,
     )
     return Claim(
         "adaptive-norms/corollary-1-root",

@@ -32,11 +32,12 @@ Constant = Callable[[Any, float, float], float]
 
 
 def of_the_rule(rule: Any, bound: float, power: float) -> float:
+    """Return the constant that the rule gives itself."""
     return float(rule.uniform_mu(bound, power=power))
 
 
 def powered(value: Real, power: float) -> Real:
-    """The eigenvalue of A^power."""
+    """Return the eigenvalue of A^power."""
     return value if power == 1.0 else precise().sqrt(value)
 
 
@@ -209,7 +210,7 @@ def _smallest_mu() -> Claim:
         screen=Screen(_draw, _slack, _row),
         bound=_bound,
         sabotage=_sabotage(),
-        effort=60,
+        effort=100,
     )
     return Claim(
         "adaptive-norms/lemma-2-smallest-mu",
@@ -223,8 +224,8 @@ def _smallest_mu() -> Claim:
         "gradients. The tightness is mu over all epsilon against mu for the one drawn.",
         ours="The sharp constants, and the epsilon for which mu is smallest.",
         proof="docs/theory-methods.md, Uniform equivalence. Lemma 2, and constant and zero "
-        "gradients. The one term grows with epsilon and the "
-        "other falls, so the least maximum is where they are equal.",
+        "gradients. The one term grows with epsilon and the other falls, so the least maximum is "
+        "where they are equal.",
     )
 
 

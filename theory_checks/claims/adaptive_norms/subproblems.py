@@ -260,6 +260,7 @@ def instances(methods: Sequence[str]) -> SearchStrategy[Instance]:
 
 
 def diagonal_of(instance: Instance) -> list[float]:
+    """Return the diagonal of the factor of A."""
     n = len(instance["gradient"])
     return [instance["factor"][k * (k + 1) // 2 + k] for k in range(n)]
 
@@ -271,6 +272,7 @@ def instance_of(
     factor: Sequence[float] | None = None,
     **extra: str,
 ) -> Instance:
+    """Return a record; the norm is the Euclidean one unless there is a factor."""
     n = len(gradient)
     identity = [float(i == j) for i in range(n) for j in range(i + 1)]
     return {

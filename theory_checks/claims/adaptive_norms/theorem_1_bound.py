@@ -89,7 +89,7 @@ def _count() -> Claim:
         "radius Delta_G is of the order of eps_g, and the mixed term stays in the bound: it is "
         "attained then (theorem-1). The spread kappa of the norms enters as kappa^3 with the "
         "term in eps_H, and as kappa with the one in eps_g. The bound counts every step at "
-        "the least radius, so it is loose by a factor of a hundred or so.",
+        "the least radius, so it is loose: by a factor of 30 or more on what was tried.",
         proof="docs/theory-theorem-1.md",
         ours="The constants, their dependence on the norms, and that the factor eps_H^-1 of "
         "eps_g^-2 is not needed where gradients are exact.",

@@ -116,6 +116,32 @@ def is_proper(i: Instance) -> bool:
     )
 
 
+def _about_the_function() -> tuple[Condition, ...]:
+    return (
+        Condition(
+            "a Lipschitz Hessian",
+            r"\|\nabla^2 L(v) - \nabla^2 L(w)\| \le L_H \|v - w\|",
+            lambda i: bool(i["claimed lipschitz"] >= 1.0),
+            Dropped(
+                (_stairs(cells=64, radius=1.0, **{"claimed lipschitz": 2.0**-10}),),
+                note="Shorter steps are needed than a smaller constant allows.",
+            ),
+        ),
+        Condition(
+            "bounded below",
+            r"\inf L > -\infty",
+            lambda i: bool(i["claimed budget"] >= 1.0),
+            Dropped(
+                (
+                    _stairs(cells=64, **{"claimed budget": 2.0**-10}),
+                    _stairs(cells=1024, **{"claimed budget": 2.0**-14}),
+                ),
+                note="Stairs that go on for longer than is claimed.",
+            ),
+        ),
+    )
+
+
 def hypotheses(allowed: Callable[[Instance], Real]) -> tuple[Condition, ...]:
     """Return those of the amended theorem; `allowed` is the bound on the iterations.
 
@@ -148,31 +174,11 @@ def hypotheses(allowed: Callable[[Instance], Real]) -> tuple[Condition, ...]:
                 note="An error of g_t that hides three quarters of the gradient.",
             ),
         ),
-        Condition(
-            "a Lipschitz Hessian",
-            r"\|\nabla^2 L(v) - \nabla^2 L(w)\| \le L_H \|v - w\|",
-            lambda i: bool(i["claimed lipschitz"] >= 1.0),
-            Dropped(
-                (_stairs(cells=64, radius=1.0, **{"claimed lipschitz": 2.0**-10}),),
-                note="Shorter steps are needed than a smaller constant allows.",
-            ),
-        ),
-        Condition(
-            "bounded below",
-            r"\inf L > -\infty",
-            lambda i: bool(i["claimed budget"] >= 1.0),
-            Dropped(
-                (
-                    _stairs(cells=64, **{"claimed budget": 2.0**-10}),
-                    _stairs(cells=1024, **{"claimed budget": 2.0**-14}),
-                ),
-                note="Stairs that go on for longer than is claimed.",
-            ),
-        ),
+        *_about_the_function(),
         Condition(
             "short enough to run",
             f"the bound is at most {LONGEST}",
             lambda i: is_proper(i) and bool(allowed(i) <= LONGEST),
             kept="it limits what is tried",
         ),
-    )  # fmt: skip
+    )

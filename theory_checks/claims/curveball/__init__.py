@@ -5,6 +5,7 @@ from __future__ import annotations
 from theory_checks.claim import Claim
 from theory_checks.claims.curveball import (
     automatic,
+    balance,
     certificate,
     conjugate,
     convexity,
@@ -19,6 +20,7 @@ from theory_checks.claims.curveball import (
     passes,
     plane,
     products,
+    ranges,
     rates,
     theorem_a1,
     theorem_a2,
@@ -45,6 +47,7 @@ def claims() -> tuple[Claim, ...]:
         plane,
         corollary,
         transition,
+        ranges,
         rates,
         theorem_a2,
         lissa,
@@ -52,5 +55,6 @@ def claims() -> tuple[Claim, ...]:
         certificate,
         first_steps,
         tracking,
+        balance,
     )
     return tuple(claim for module in modules for claim in module.claims())

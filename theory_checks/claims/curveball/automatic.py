@@ -382,9 +382,7 @@ def _eq_25() -> Claim:
         r"\begin{bmatrix}z^\top J\\\Delta_z^\top J\end{bmatrix}",
         (
             definite(
-                model_instance(
-                    [1.0, 0.0, 1.0], [0.0, 1.0], [1.0, 1.0], signs=[1.0, -1.0]
-                ),
+                model_instance([1.0, 0.0, 1.0], [0.0, 1.0], [1.0, 1.0], signs=[1.0, -1.0]),
                 note="With negative curvature (25) gives a saddle of the model.",
             ),
             Condition(
@@ -403,9 +401,7 @@ def _eq_25() -> Claim:
         models,
         _eq_25_margins,
         edges=lambda: (model_instance([1.0, 0.0, 2.0], [1.0, 1.0], [1.0, 0.0]),),
-        screen=Screen(
-            lambda rng, size: model_rows(rng, size, least=2), _plane_slack, row_of
-        ),
+        screen=Screen(lambda rng, size: model_rows(rng, size, least=2), _plane_slack, row_of),
         sabotage=(
             Sabotage("+ in the inverse", lambda i: _eq_25_margins(i, _inverted_with_plus)),
             Sabotage("rows exchanged", lambda i: _eq_25_margins(i, _rows_exchanged)),

@@ -52,20 +52,28 @@ from theory_checks.claims.curveball.models import (
 )
 from theory_checks.precise import real
 
-__all__ = ["claims"]
+__all__ = [
+    "SINE",
+    "Step",
+    "automatic_errors",
+    "best_step",
+    "broken_planes",
+    "claims",
+    "squared_sine",
+]
 
 #: Above this condition number the steps in float64 are not compared.
 _CONDITION = 1e4
 
 #: Squared sines below which tralgos makes the second direction explicitly: above, its curvatures
 #: come from inner products and have a rounding over the squared sine.
-_SINE = 2.0**-13
+SINE = 2.0**-13
 
 #: From H + lambda, J, z and Delta_z to the next z.
-_Step = Callable[[Matrix, Vector, Vector, Vector], Vector | None]
+Step = Callable[[Matrix, Vector, Vector, Vector], Vector | None]
 
 
-def _best(damped: Matrix, J: Vector, z: Vector, delta: Vector) -> Vector | None:
+def best_step(damped: Matrix, J: Vector, z: Vector, delta: Vector) -> Vector | None:
     """(18)."""
     return span_minimiser(damped, J, (z, delta))
 
@@ -91,7 +99,22 @@ def _rho_reversed(damped: Matrix, J: Vector, z: Vector, delta: Vector) -> Vector
     return None if found is None else combined(-found[1], z, -found[0], delta)
 
 
-def _automatic(instance: Instance, H: Matrix, steps: int, step: _Step = _best) -> list[Vector]:
+def broken_planes(margins: Callable[[Instance, Step], Margins]) -> tuple[Sabotage, ...]:
+    """Automatic CurveBall broken in three ways, for margins that take its step second."""
+
+    def of(step: Step) -> Callable[[Instance], Margins]:
+        return lambda instance: margins(instance, step)
+
+    return (
+        Sabotage("z left out of the span", of(_without_z)),
+        Sabotage("rho first, then beta", of(_one_after_the_other)),
+        Sabotage("rho with the wrong sign", of(_rho_reversed)),
+    )
+
+
+def automatic_errors(
+    instance: Instance, H: Matrix, steps: int, step: Step = best_step
+) -> list[Vector]:
     """w_t - w* of Algorithm 1 with (18), H + lambda in its matrix, from w_0 - w* = J."""
     error, z, lam = vector(instance, "J"), vector(instance, "z"), Fraction(instance["lam"])
     damped, errors = shifted(H, lam), [vector(instance, "J")]
@@ -122,9 +145,9 @@ def _conjugate(instance: Instance, H: Matrix, steps: int) -> list[Vector]:
     return errors
 
 
-def _margins(instance: Instance, steps: int, step: _Step = _best) -> Margins:
+def _margins(instance: Instance, steps: int, step: Step = best_step) -> Margins:
     H = hessian(instance)
-    ours, theirs = _automatic(instance, H, steps, step), _conjugate(instance, H, steps)
+    ours, theirs = automatic_errors(instance, H, steps, step), _conjugate(instance, H, steps)
     names = ("first", "second", "third")
     margins = {
         f"the {name} iterate is theirs": fact(a == b)
@@ -159,17 +182,17 @@ def _package_margins(instance: Instance, H: Matrix, errors: list[Vector]) -> Mar
         combined(1, applied(H, z), 1, applied(H, e))
         for z, e in zip(steps, errors[1:], strict=False)
     ]
-    sine = 1.0 if len(steps) < 2 else max(_SINE, _squared_sine(steps[0], slopes[0]))
+    sine = 1.0 if len(steps) < 2 else max(SINE, squared_sine(steps[0], slopes[0]))
     size = condition * float(np.linalg.norm(start))
     off = [
         max(abs(real(float(a)) - real(b)) for a, b in zip(x, e, strict=True))
         for x, e in zip(seen[1:], errors[1:3], strict=False)
     ]
     margins = [in_roundings(-x, s) for x, s in zip(off, (size, size / sine), strict=False)]
-    return {"tralgos goes there": min(margins, default=0.0)}
+    return {"tralgos goes there": min(margins, default=fact(True))}
 
 
-def _squared_sine(x: Vector, y: Vector) -> float:
+def squared_sine(x: Vector, y: Vector) -> float:
     """Of the angle between two vectors; 1 where one of them is zero."""
     whole = inner_product(x, x) * inner_product(y, y)
     return 1.0 if whole == 0 else float(1 - inner_product(x, y) ** 2 / whole)
@@ -269,11 +292,7 @@ def _first_steps() -> Claim:
         lambda i: _margins(i, 2),
         edges=_edges,
         screen=Screen(_drawn, _slack, row_of),
-        sabotage=(
-            Sabotage("z left out of the span", lambda i: _margins(i, 2, _without_z)),
-            Sabotage("rho first, then beta", lambda i: _margins(i, 2, _one_after_the_other)),
-            Sabotage("rho with the wrong sign", lambda i: _margins(i, 2, _rho_reversed)),
-        ),
+        sabotage=broken_planes(lambda i, step: _margins(i, 2, step)),
         reduce=fewer_coordinates,
         effort=30,
     )

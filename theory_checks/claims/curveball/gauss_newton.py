@@ -164,7 +164,9 @@ def linearized(model: Model) -> tuple[tralgos.problems.Linearization, _Jacobian]
     J = _Jacobian(np.array([[float(x) for x in row] for row in model.rows]))
 
     def curved(d: Any) -> Any:
-        return np.array([float(x) for x in model.curved(model.loss, model.outputs, reals(d.tolist()))])
+        return np.array(
+            [float(x) for x in model.curved(model.loss, model.outputs, reals(d.tolist()))]
+        )
 
     gradient = np.array([float(x) for x in loss_gradient(model.loss, model.outputs)])
     return tralgos.problems.Linearization(0.0, J, gradient, curved), J

@@ -149,8 +149,7 @@ def _drawn(rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
 
 
 def _slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
-    """The step against central differences of the regularised model, which are exact but for
-    rounding, and Algorithm 1 at the damped Newton step."""
+    """The step against central differences of the regularised model: exact but for rounding."""
     H, J, z = hessian_rows(xp, arrays), arrays["J"], arrays["z"]
     beta, rho = arrays["beta"][:, None], arrays["rho"][:, None]
     weight = (1.0 - arrays["rho"]) / (2.0 * arrays["beta"])

@@ -80,8 +80,7 @@ def _pairs(instance: Instance, step: Step = component) -> list[tuple[Real, Real]
         r = radius(real(s), rho)
         if errors[0] > 0:
             pairs += [
-                (errors[t] / errors[0], (t + 1 + t * r) * r**t)
-                for t in range(1, _FOLLOWED + 1)
+                (errors[t] / errors[0], (t + 1 + t * r) * r**t) for t in range(1, _FOLLOWED + 1)
             ]
     return pairs
 

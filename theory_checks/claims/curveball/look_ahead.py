@@ -54,9 +54,7 @@ class _Scalar:
 _Step = Callable[[_Scalar, Fraction, Fraction, Fraction, Fraction], Fraction]
 
 
-def _printed_step(
-    f: _Scalar, w: Fraction, z: Fraction, beta: Fraction, rho: Fraction
-) -> Fraction:
+def _printed_step(f: _Scalar, w: Fraction, z: Fraction, beta: Fraction, rho: Fraction) -> Fraction:
     return rho * z - beta * (f.hessian(w) * z + f.gradient(w))
 
 
@@ -65,9 +63,7 @@ def _heavy_ball(f: _Scalar, w: Fraction, z: Fraction, beta: Fraction, rho: Fract
     return rho * z - beta * f.gradient(w)
 
 
-def _too_far_ahead(
-    f: _Scalar, w: Fraction, z: Fraction, beta: Fraction, rho: Fraction
-) -> Fraction:
+def _too_far_ahead(f: _Scalar, w: Fraction, z: Fraction, beta: Fraction, rho: Fraction) -> Fraction:
     """The gradient at w + 2z."""
     return rho * z - beta * (2 * f.hessian(w) * z + f.gradient(w))
 
@@ -159,7 +155,7 @@ def _package_margin(instance: Instance, iterates: list[Fraction]) -> float:
     for x, wanted in zip(seen[1:], iterates[1:], strict=False):
         growth *= 1.0 + abs(rho) + 2.0 * abs(s)
         margins.append(in_roundings(-abs(Fraction(float(x[0])) - wanted), size * growth))
-    return min(margins, default=0.0)
+    return min(margins, default=fact(True))
 
 
 def _margins(instance: Instance, step: _Step = _printed_step) -> Margins:

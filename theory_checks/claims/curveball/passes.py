@@ -148,9 +148,7 @@ def _slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
     size = 1.0 + (xp.abs(Hz) + xp.abs(J) + xp.abs(lam * z)).sum(axis=1)
     whole = 1.0 + size * xp.abs(Hd).sum(axis=1)
     ends = inner_rows(image, curved_rows(xp, arrays, image)), inner_rows(delta, Hd)
-    return smallest(
-        xp, apart_rows(xp, Hz + lam * z + J, delta, size), apart_rows(xp, *ends, whole)
-    )
+    return smallest(xp, apart_rows(xp, Hz + lam * z + J, delta, size), apart_rows(xp, *ends, whole))
 
 
 def _eq_15_17() -> Claim:
@@ -179,7 +177,7 @@ def _eq_15_17() -> Claim:
                 "lambda >= 0",
                 r"\lambda \ge 0",
                 lambda i: bool(i["lam"] >= 0),
-                kept="tralgos takes no other lambda; the products are counted for one that it takes",
+                kept="tralgos takes no other lambda, and its products are counted",
             ),
         ),
         strategy,

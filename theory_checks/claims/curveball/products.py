@@ -214,9 +214,7 @@ def _slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
     ends = inner_rows(forward, arrays["v"]), inner_rows(reverse, arrays["v'"])
     scale = size.max(axis=1)
     whole = scale * xp.abs(arrays["v"]).sum(axis=1)
-    return smallest(
-        xp, apart(xp, forward, moved.imag / _TINY, scale), apart(xp, *ends, whole)
-    )
+    return smallest(xp, apart(xp, forward, moved.imag / _TINY, scale), apart(xp, *ends, whole))
 
 
 def _instance(**more: Any) -> Instance:
@@ -314,7 +312,9 @@ def _eq_6_9() -> Claim:
         edges=_edges,
         screen=Screen(_drawn, _slack, lambda a, row: row_of(a, row, layout="input a row")),
         sabotage=(
-            Sabotage("slopes of the layers left out", lambda i: _margins(i, "cba", _without_slopes)),
+            Sabotage(
+                "slopes of the layers left out", lambda i: _margins(i, "cba", _without_slopes)
+            ),
             Sabotage("half of the bend's slope", lambda i: _margins(i, "cba", _half_the_bend)),
             Sabotage("factors in the order b, c, a", lambda i: _margins(i, "bca")),
         ),

@@ -1,11 +1,12 @@
-"""Section A.2.1, the best fixed beta and rho, and the rivals at their best."""
+"""The best fixed beta and rho, and the rivals at their best."""
 
 from __future__ import annotations
 
 import cmath
 import math
-from collections.abc import Callable, Iterable
-from fractions import Fraction
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import scipy.optimize
@@ -13,143 +14,26 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 import tralgos
+from theory_checks import rates
 from theory_checks.claim import (
     Claim,
     Condition,
-    Dropped,
     Figure,
     Form,
     Instance,
     Level,
     Margins,
+    Sabotage,
+    Screen,
     Verdict,
     fact,
     in_roundings,
 )
-from theory_checks.claims.curveball.common import PAPER, exact_roots_inside, quarters, radius
+from theory_checks.claims.curveball.bulk import row_of
+from theory_checks.claims.curveball.common import radius, radius_rows
 from theory_checks.precise import precise, real
-from theory_checks.strategies import fractions_of_one
 
 __all__ = ["RIVALS", "claims", "searched"]
-
-
-# --- Section A.2.1 --------------------------------------------------------------------
-
-
-def _length(rho: Fraction) -> Fraction:
-    """Of the range of beta h for which (39) holds; 0 where it is empty."""
-    return max(2 * (1 + rho) / 3 - max(rho - 1, Fraction(0)), Fraction(0))
-
-
-def _together(instance: Instance, rho: Fraction) -> bool:
-    """Whether all components converge with this beta and that rho."""
-    beta = Fraction(instance["beta"])
-    return all(exact_roots_inside(beta * Fraction(h), rho) for h in instance["eigenvalues"])
-
-
-def _range_of_beta(instance: Instance, rho: Fraction) -> Fraction:
-    """The length of the interval of beta for which all components converge; 0 where empty."""
-    low, high = (Fraction(f(instance["eigenvalues"])) for f in (min, max))
-    return max(2 * (1 + rho) / (3 * high) - max(rho - 1, Fraction(0)) / low, Fraction(0))
-
-
-def _length_margins(rho: Fraction) -> Margins:
-    return {
-        "the range is longest at rho = 1": fact(_length(rho) <= _length(Fraction(1))),
-        "there it is (0, 4/3)": fact(_length(Fraction(1)) == Fraction(4, 3)),
-    }
-
-
-def _intersection_margins(instance: Instance) -> Margins:
-    rho = Fraction(instance["rho"])
-    kept = not _together(instance, rho) or _together(instance, Fraction(1))
-    return {**_length_margins(rho), "what converges with rho does with 1": fact(kept)}
-
-
-def _amended_margins(instance: Instance) -> Margins:
-    rho, beta = Fraction(instance["rho"]), Fraction(instance["beta"])
-    low, high = (Fraction(f(instance["eigenvalues"])) for f in (min, max))
-    some = 3 * beta * high / 2 - 1 < 1 + beta * low
-    return {
-        **_intersection_margins(instance),
-        "the interval of beta is longest at rho = 1": fact(
-            _range_of_beta(instance, rho) <= _range_of_beta(instance, Fraction(1))
-        ),
-        "some rho serves exactly if": fact(some == (beta * (3 * high - 2 * low) < 4)),
-    }
-
-
-def _together_instance(h: list[float], beta: float, rho: float) -> Instance:
-    return {"eigenvalues": h, "beta": beta, "rho": rho}
-
-
-def _section_a2_1() -> Claim:
-    def strategy() -> SearchStrategy[Instance]:
-        return st.fixed_dictionaries(
-            {
-                "eigenvalues": st.lists(quarters(0.25, 4.0), min_size=1, max_size=3),
-                "beta": st.one_of(quarters(0.25, 2.0), fractions_of_one()),
-                "rho": st.one_of(quarters(-1.0, 3.0), st.floats(-1.0, 3.0)),
-            }
-        )
-
-    positive = Condition(
-        "positive definite",
-        r"h_i > 0,\ \beta > 0",
-        lambda i: min(i["eigenvalues"]) > 0 and i["beta"] > 0,
-    )
-    printed = Form(
-        "the range of beta h is largest at rho = 1, where it is (0, 4/3); the intersection over "
-        "several eigenvalues is largest with rho = 1, for any fixed beta",
-        r"\bigcap_i \{ \rho : \text{(39)} \} \ni \rho \implies \ni 1",
-        (positive,),
-        strategy,
-        _intersection_margins,
-        edges=lambda: (
-            _together_instance([1.0], 1.0, 1.0),
-            _together_instance([1.0], 1.5, 1.5),
-        ),
-    )
-    amended = Form(
-        "the range of beta h, and the interval of beta that serves all eigenvalues, are longest at "
-        "rho = 1; for a fixed beta whatever converges with some rho <= 1 does with rho = 1; some "
-        "rho > 1 serves as long as beta (3 h_max - 2 h_min) < 4",
-        r"\beta < \frac{4}{3 h_{\max} - 2 h_{\min}} \iff \exists \rho",
-        (
-            positive,
-            Condition(
-                "rho <= 1",
-                r"\rho \le 1",
-                lambda i: bool(i["rho"] <= 1),
-                Dropped(
-                    (_together_instance([1.0], 1.5, 1.5),),
-                    note="Only the sentence for fixed beta fails.",
-                ),
-            ),
-        ),
-        strategy,
-        _amended_margins,
-        edges=lambda: (_together_instance([1.0, 0.5], 1.25, 1.0),),
-    )  # fmt: skip
-    return Claim(
-        "curveball/section-a2-1",
-        "that rho = 1 converges for the most",
-        PAPER,
-        "Section A.2.1, figure 4",
-        Verdict.NEEDS,
-        printed,
-        amended,
-        notes="The regions for beta h are (max(0, rho - 1), 2(1 + rho)/3): nested up to rho = 1, "
-        "not beyond. With h = 1 and beta = 3/2 no component converges at rho = 1 and it does at "
-        "rho = 3/2. The largest beta of all is reached as rho -> 1 + beta h_min. Nor is rho = 1 "
-        "good where it converges: its best rate is 1 - 2/(3 kappa), behind gradient descent's "
-        "1 - 2/kappa (see optimal-parameters).",
-        proof="The length is 2(1 + rho)/3 below rho = 1 and 5/3 - rho/3 above; the interval of "
-        "beta has the slope 2/(3 h_max) - 1/h_min < 0 there.",
-    )
-
-
-# --- the best pair --------------------------------------------------------------------
 
 
 def _worst(m: float, L: float, beta: float, rho: float) -> float:
@@ -203,6 +87,16 @@ RIVALS: dict[str, Callable[[float], float]] = {
 }
 
 
+#: The powers of kappa that the iterations grow with.
+_POWERS = {
+    "CurveBall": 0.5,
+    "CurveBall, rho = 1": 1.0,
+    "gradient descent": 1.0,
+    "Nesterov": 0.5,
+    "heavy ball, Chebyshev": 0.5,
+}
+
+
 def _figures(level: Level, seed: int) -> tuple[Figure, ...]:
     figures = []
     for kappa in (1.1, 1.5, 2.5, 3.0, 10.0, 1e2, 1e4, 1e6):
@@ -216,29 +110,71 @@ def _figures(level: Level, seed: int) -> tuple[Figure, ...]:
             steps = -math.log(10.0) / math.log1p(-gap(kappa))
             name = f"iterations a digit, {method}, kappa = {kappa:g}"
             figures.append(Figure(name, steps, steps, steps))
+    # Over six decades; where the leading power has settled down.
+    sizes = [10.0**k for k in range(4, 11)]
+    for method, power in _POWERS.items():
+        steps = [[-1.0 / math.log1p(-RIVALS[method](k))] for k in sizes]
+        found = rates.power(sizes, steps, np.random.default_rng(seed))
+        near = (power - 0.01, power + 0.01)
+        name = f"exponent of kappa in the iterations a digit, {method}, 1e4 to 1e10"
+        ends = found.value, found.low, found.high
+        figures.append(Figure(name, *ends, near, claimed=near))
     late = RIVALS["CurveBall"](1e12) * math.sqrt(3e12) / 2.0
     figures.append(Figure("(1 - rate) sqrt(3 kappa)/2, kappa = 1e12", late, late, late, (0.999, 1)))
     return tuple(figures)
 
 
-def _trial(instance: Instance) -> tuple[float, float]:
+#: The best pair from m and L.
+_Parameters = Callable[[float, float], Any]
+
+
+def _best(m: float, L: float) -> Any:
+    return tralgos.curveball_optimal_parameters(m, L)
+
+
+def _with_rho_one(m: float, L: float) -> Any:
+    return replace(_best(m, L), rho=1.0)
+
+
+def _with_less_rho(m: float, L: float) -> Any:
+    best = _best(m, L)
+    return replace(best, rho=best.rho * (1.0 - 1e-6))
+
+
+def _with_longer_steps(m: float, L: float) -> Any:
+    best = _best(m, L)
+    return replace(best, beta=best.beta * (1.0 + 1e-3))
+
+
+def _boasting(m: float, L: float) -> Any:
+    """The rate of heavy ball."""
+    t = 2.0 / (math.sqrt(L / m) + 1.0)
+    return replace(_best(m, L), rate=1.0 - t, rate_complement=t)
+
+
+def _trial(instance: Instance, best: Any) -> tuple[float, float]:
     """A pair (beta, rho) near the best one or far from it."""
-    best = tralgos.curveball_optimal_parameters(1.0, instance["kappa"])
     size = 10.0 ** -instance["closeness"]
     beta = best.beta * (1.0 + size * instance["to beta"])
     return beta, best.rho + size * instance["to rho"] * (1.0 - best.rho + best.rate_complement)
 
 
-def _margins(instance: Instance) -> Margins:
+def _sides(instance: Instance) -> tuple[float, float]:
+    """The rate of the trial, and of the best pair."""
+    best = _best(1.0, instance["kappa"])
+    return _worst(1.0, instance["kappa"], *_trial(instance, best)), best.rate
+
+
+def _margins(instance: Instance, parameters: _Parameters = _best) -> Margins:
     kappa = instance["kappa"]
-    best = tralgos.curveball_optimal_parameters(1.0, kappa)
+    best = parameters(1.0, kappa)
     size = 1.0 + best.rate
     # The pair itself is rounded: about a rounding over the rate where that is small.
     own = _worst(1.0, kappa, best.beta, best.rho)
     share = max(1.0, min(1.0 / max(best.rate, 1e-8), 1e8))
     return {
         "no pair is better": in_roundings(
-            _worst(1.0, kappa, *_trial(instance)) - best.rate, size * share, 8.0
+            _worst(1.0, kappa, *_trial(instance, best)) - best.rate, size * share, 8.0
         ),
         "the pair has the rate": in_roundings(-abs(own - best.rate), size * share, 8.0),
         "it converges": fact(own < 1.0),
@@ -281,6 +217,34 @@ def _optimal_strategy() -> SearchStrategy[Instance]:
     )
 
 
+def _trial_rows(rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
+    return {
+        "kappa": 10.0 ** rng.uniform(0.0, 8.0, size),
+        "closeness": rng.uniform(0.0, 8.0, size),
+        "to beta": rng.uniform(-1.0, 1.0, size),
+        "to rho": rng.uniform(-1.0, 1.0, size),
+    }
+
+
+def _trial_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """The trial's rate less the closed form's, over 1 less that one."""
+    k = arrays["kappa"]
+    few = k <= 3.0
+    cubic = xp.where(few, 4.0, k)
+    angle = xp.arccos(-((4.0 / (9.0 * cubic - 5.0)) ** 1.5)) / 3.0
+    late = 1.0 / (2.0 / 3.0 + xp.sqrt(cubic - 5.0 / 9.0) * xp.cos(angle))
+    early = xp.sqrt((k - 1.0) / (3.0 * k - 1.0))
+    t = xp.where(few, 1.0 - early, late)
+    r = 1.0 - t
+    rho = xp.where(few, 1.0 - 2.0 * r * r, 1.0 - 2.0 * r * t)
+    beta = xp.where(few, (1.0 - r * r) / k, t * t)
+    share = 10.0 ** -arrays["closeness"]
+    tried = beta * (1.0 + share * arrays["to beta"])
+    other = rho + share * arrays["to rho"] * (1.0 - rho + t)
+    found = xp.maximum(radius_rows(xp, tried, other), radius_rows(xp, tried * k, other))
+    return (found - r) / t + 1e-12
+
+
 def _optimal_edges() -> Iterable[Instance]:
     for kappa in (1.0, 1.5, 3.0, 4.0, 1e4):
         yield {"kappa": kappa, "closeness": 3.0, "to beta": 1.0, "to rho": -1.0}
@@ -293,10 +257,31 @@ def _optimal() -> Claim:
         "kappa < 3",
         r"\frac1{1-r} = \tfrac23 + \sqrt{\kappa - \tfrac59}\,\cos\bigl(\tfrac13 \arccos("
         r"-(\tfrac4{9\kappa-5})^{3/2})\bigr),\ \kappa \ge 3",
-        (Condition("1 <= kappa", r"\kappa \ge 1", lambda i: bool(1.0 <= i["kappa"] <= 1e12)),),
+        (
+            Condition(
+                "1 <= kappa",
+                r"\kappa \ge 1",
+                lambda i: bool(i["kappa"] >= 1.0),
+                kept="L is the larger end of the spectrum",
+            ),
+            Condition(
+                "kappa <= 1e12",
+                r"\kappa \le 10^{12}",
+                lambda i: bool(i["kappa"] <= 1e12),
+                kept="a limit of what is tried: beyond, a float64 rho next to 1 hardly differs",
+            ),
+        ),
         _optimal_strategy,
         _margins,
         edges=_optimal_edges,
+        screen=Screen(_trial_rows, _trial_slack, row_of),
+        bound=_sides,
+        sabotage=(
+            Sabotage("rho = 1", lambda i: _margins(i, _with_rho_one)),
+            Sabotage("a millionth less of rho", lambda i: _margins(i, _with_less_rho)),
+            Sabotage("beta longer by a thousandth", lambda i: _margins(i, _with_longer_steps)),
+            Sabotage("the rate of heavy ball", lambda i: _margins(i, _boasting)),
+        ),
         effort=80,
     )
     return Claim(
@@ -310,10 +295,12 @@ def _optimal() -> Claim:
         notes="1 - r is 2/sqrt(3 kappa) for large kappa, as Nesterov's is, and always a little "
         "less; heavy ball needs 1/sqrt(3) of the iterations. With rho = 1 the best rate is "
         "1 - 2/(3 kappa): three times the iterations of gradient descent.",
-        proof="docs/curveball-rates.md: Jury's conditions for |mu| <= r are linear in s and rho.",
+        proof="docs/curveball-rates.md, the best fixed pair: Jury's conditions for |mu| <= r are "
+        "linear in s and rho.",
+        ours="The closed form of the best pair and its rate, and the comparison.",
     )
 
 
 def claims() -> tuple[Claim, ...]:
     """Return the claims of this module."""
-    return (_section_a2_1(), _optimal())
+    return (_optimal(),)

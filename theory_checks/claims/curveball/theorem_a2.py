@@ -241,8 +241,8 @@ def _theorem() -> Claim:
         "positive definite, but as printed the matrix of (18) has no lambda. A direction of "
         "descent is no descent: the full step raises sqrt(1 + w^2) from w = 2.",
         proof="docs/theory-curveball.md: the slope of the model vanishes on the span, J'z + z'Hz "
-        "= 0. If z'Hz = 0 then Hz = 0, and the shortest such z is 0; J is then orthogonal to the span, being so to its "
-        "minimiser.",
+        "= 0. If z'Hz = 0 then Hz = 0, and the shortest such z is 0; J is then orthogonal to the "
+        "span, being so to its minimiser.",
     )
 
 

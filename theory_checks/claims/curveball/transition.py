@@ -135,7 +135,7 @@ def _slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
     first, second = (rho - 2.0 * s + 1.0 + root) / 2.0, (rho - 2.0 * s + 1.0 - root) / 2.0
     size = (1.0 + rho + s) ** 2
     product = apart(xp, first * second, rho - s + 0.0j, size)
-    moved, after = component(z, w, h, b, beta, rho)
+    moved = component(z, w, h, b, beta, rho)[0]
     x, whole = w - b / h, (1.0 + xp.abs(z) + xp.abs(w) + xp.abs(b) * beta) * size * 16.0
     by_matrix = apart(xp, moved, (rho - s) * z - s * x, whole)
     lam = arrays["lambda"]

@@ -11,10 +11,13 @@ from theory_checks.claims.efficient_tr import (
     phase_length,
     phase_one,
     phase_two,
+    phases,
     proposition_1,
     riemannian,
+    safe_descent,
     stationary,
     theorem_3,
+    theorem_8,
 )
 
 __all__ = ["claims"]
@@ -25,14 +28,16 @@ def claims() -> tuple[Claim, ...]:
     modules = (
         change_of_variable,
         lemma_1,
-    phase_length,
         proposition_1,
         stationary,
         theorem_3,
+        safe_descent,
         algorithm_2,
+        phases,
         phase_one,
         phase_length,
         phase_two,
+        theorem_8,
         riemannian,
         differences,
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
+from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -14,14 +17,13 @@ from theory_checks.claim import (
     Form,
     Instance,
     Margins,
+    Screen,
     Verdict,
     in_roundings,
 )
+from theory_checks.claims.efficient_tr.bulk import norms, row_dots
 from theory_checks.claims.efficient_tr.common import PAPER, unit_vector
-from theory_checks.claims.efficient_tr.iterations import (
-    length,
-    retracted,
-)
+from theory_checks.claims.efficient_tr.iterations import length, retracted
 from theory_checks.oracle import model
 from theory_checks.precise import Real, dot, exact, precise, reals
 from theory_checks.strategies import numbers, vectors
@@ -130,6 +132,52 @@ def _hessian_instance(size: float, t: float) -> Instance:
     }
 
 
+def _extreme_bound(instance: Instance) -> tuple[float, float] | None:
+    """(lambda + lambda_1, lambda + xi'H xi), for the g that makes x stationary."""
+    _, exact_xi = _frame(instance)
+    square = sum((a * a for a in exact_xi), Fraction(0))
+    spectrum = exact(instance["eigenvalues"])
+    curved = sum((h * a * a for h, a in zip(spectrum, exact_xi, strict=True)), Fraction(0))
+    shift = Fraction(instance["multiplier"])
+    pair = float(shift + min(spectrum)), float(shift + curved / square)
+    return pair if pair[0] > 0 else None
+
+
+def _drawn(rng: np.random.Generator, size: int) -> Mapping[str, np.ndarray]:
+    return {
+        "eigenvalues": np.sort(rng.uniform(-4.0, 4.0, (size, 3)), axis=1),
+        "gradient": rng.standard_normal((size, 3)),
+        "mirror": rng.standard_normal((size, 3)),
+        "direction": rng.standard_normal((size, 1)),
+        "t": rng.uniform(-2.0, 2.0, size),
+        "multiplier": rng.uniform(-4.0, 4.0, size),
+    }
+
+
+def _slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """How exactly (19), with the cross term doubled, gives f along the retraction."""
+    mirror, spectra, slope = arrays["mirror"], arrays["eigenvalues"], arrays["gradient"]
+    factor = 2.0 / row_dots(xp, mirror, mirror)
+    columns = xp.eye(3)[None, :, :] - (factor[:, None] * mirror)[:, :, None] * mirror[:, None, :]
+    turn = arrays["direction"][:, 0]
+    cosine, sine = (1 - turn**2) / (1 + turn**2), 2 * turn / (1 + turn**2)
+    x = columns[:, :, 0]
+    xi = cosine[:, None] * columns[:, :, 1] + sine[:, None] * columns[:, :, 2]
+    t = arrays["t"]
+    point = x + t[:, None] * xi
+    point = point / norms(xp, point)[:, None]
+    value = row_dots(xp, point, slope + 0.5 * spectra * point)
+    bent = row_dots(xp, xi, spectra * xi) * t**2 + 2 * row_dots(xp, xi, spectra * x) * t
+    bent = bent + row_dots(xp, x, spectra * x)
+    linear = row_dots(xp, slope, x) + row_dots(xp, slope, xi) * t
+    formula = bent / (2 * (1 + t**2)) + linear / xp.sqrt(1 + t**2)
+    return 1e-12 - xp.abs(formula - value) / (1.0 + xp.abs(value))
+
+
+def _row(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
+    return {**{name: array[row].tolist() for name, array in arrays.items()}, "length": 1.0}
+
+
 def _riemannian_hessian() -> Claim:
     unit = Condition(
         "unit tangent",
@@ -141,14 +189,23 @@ def _riemannian_hessian() -> Claim:
         ),
     )
     meaningful = Condition(
-        "H, g not both 0", r"(H, g) \ne 0", lambda i: any([*i["eigenvalues"], *i["gradient"]])
+        "H, g not both 0",
+        r"(H, g) \ne 0",
+        lambda i: any([*i["eigenvalues"], *i["gradient"]]),
+        kept="Where f is constant there is nothing to compare.",
+    )
+    framed = Condition(
+        "a frame",
+        r"\text{the reflection that gives } x \text{ and } \xi \text{ exists}",
+        lambda i: any(i["mirror"]) and i["length"] > 0,
+        kept="x and xi are made of it.",
     )
     text = "<Hess f(x)[xi], xi> = -x'Hx + xi'Hxi - g'x, from f(R_x(t xi)) expanded in t"
     printed = Form(
         f"{text} with the cross term xi'Hx t in the numerator of (19)",
         r"f(R_x(t\xi)) = \frac{\xi^\top H\xi\,t^2 + \xi^\top Hx\,t + x^\top Hx}{2\|x+\xi t\|^2} + "
         r"\frac{g^\top x + g^\top\xi\,t}{\|x + t\xi\|}",
-        (unit, meaningful),
+        (unit, meaningful, framed),
         _hessian_strategy,
         lambda i: _hessian_margins(i, cross=1),
         edges=lambda: (_hessian_instance(1.0, 0.5),),
@@ -158,11 +215,13 @@ def _riemannian_hessian() -> Claim:
         f"{text} with the cross term 2 xi'Hx t",
         r"f(R_x(t\xi)) = \frac{\xi^\top H\xi\,t^2 + 2\xi^\top Hx\,t + x^\top Hx}{2\|x+\xi t\|^2} + "
         r"\frac{g^\top x + g^\top\xi\,t}{\|x + t\xi\|}",
-        (unit, meaningful),
+        (unit, meaningful, framed),
         _hessian_strategy,
         lambda i: _hessian_margins(i, cross=2),
         edges=lambda: (_hessian_instance(1.0, 0.5),),
-        effort=20,
+        screen=Screen(_drawn, _slack, _row),
+        bound=_extreme_bound,
+        effort=30,
     )
     return Claim(
         "efficient-tr/riemannian-hessian",
@@ -176,7 +235,7 @@ def _riemannian_hessian() -> Claim:
         "is odd in t and drops out of the second derivative. The retraction is of second order, so "
         "that it gives the same as the exponential map; (20) is for unit tangents, (8) and the "
         "bounds on the spectrum are right.",
-        proof="Expand 1/(1 + t^2) = 1 - t^2 + ... and 1/sqrt(1 + t^2) = 1 - t^2/2 + ...",
+        proof="docs/theory-efficient-tr.md, 'The Riemannian Hessian': expand 1/(1 + t^2) = 1 - t^2 + ... and 1/sqrt(1 + t^2) = 1 - t^2/2 + ...",
     )
 
 

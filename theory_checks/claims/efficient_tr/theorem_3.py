@@ -238,6 +238,7 @@ def _theorem_3() -> Claim:
             problem([-1.0], [1.0], 0.5, 0.99),
             problem([-1.0, -1.0], [1.0, 1.0], 0.5, 0.99),
             problem([-1.0, 1.0], [0.125, 4.0], 0.99, 0.99),
+            problem([-1.0, 4.0], [0.5, 0.25], 0.75, 0.875),
             problem([-4.0, -3.75, 4.0], [1.0, 8.0, 8.0], 0.99, 0.5),
         ),
         screen=Screen(_drawn, _slack, plain_row),
@@ -253,8 +254,8 @@ def _theorem_3() -> Claim:
         Verdict.HOLDS,
         printed,
         notes="True for projected gradient descent. What the paper runs, Algorithm 2, is another "
-        "method: see algorithm-2-global. Only the first component's sign is needed, and it only "
-        "needs eta > 0; eta < 1/beta serves the other signs and the descent. Its rate, which the "
+        "method: see algorithm-2-global. Only the first component's sign is needed, which any "
+        "eta > 0 keeps; eta < 1/beta serves the other signs and the descent. Its rate, which the "
         "paper does not give, is in safe-descent.",
         proof="docs/sphere-descent.md, 'The mend': z_i is multiplied by 1 - eta lambda_i > 0 and "
         "moved by -eta g_i, then scaled by a positive number. Steps below 1/beta decrease f by at "
