@@ -177,8 +177,6 @@ class Form:
     confirm: Callable[[Instance], Margins] | None = None
     sabotage: tuple[Sabotage, ...] = ()
     effort: int = 60
-    ratio: Callable[[Instance], float | None] | None = None
-    batch: Callable[[np.random.Generator, int], Iterable[Instance]] | None = None
 
     def broken_hypotheses(self, instance: Instance) -> tuple[str, ...]:
         """Names of the hypotheses that `instance` does not satisfy."""

@@ -138,8 +138,8 @@ def _index(claims: Mapping[str, Claim]) -> str:
     lines = [
         "# Every claim\n",
         "A page for each, made from the claim that the command line runs. "
-        "What the verdicts mean is said in [the ledger](../ledger.md); results marked with a "
-        "star go beyond the papers.\n",
+        "What the verdicts mean is said in [the ledger](../ledger.md); what is marked with a "
+        "star [goes beyond the papers](beyond.md).\n",
     ]
     for paper in dict.fromkeys(claim.paper for claim in claims.values()):
         lines += [f"## {_plain(paper)}\n", "```{list-table}", ":header-rows: 1\n"]
@@ -151,8 +151,24 @@ def _index(claims: Mapping[str, Claim]) -> str:
                 lines.append(f"  - {claim.verdict.word}\n  - {_plain(claim.title)}")
         lines.append("```\n")
     pages = "\n".join(_stem(claim) for claim in claims.values())
-    lines.append(f"```{{toctree}}\n:hidden:\n\n{pages}\n```\n")
+    lines.append(f"```{{toctree}}\n:hidden:\n\nbeyond\n{pages}\n```\n")
     return "\n".join(lines)
+
+
+def _beyond(claims: Mapping[str, Claim]) -> str:
+    lines = [
+        "# Beyond the papers\n",
+        "What is claimed here and not there: sharper constants, exact values, necessity, closed "
+        "forms. Each has its proof or its derivation, and is hunted like the rest.\n",
+        "```{list-table}",
+        ":header-rows: 1\n:widths: 25 45 30\n",
+        "* - claim\n  - what is ours\n  - proof",
+    ]
+    for claim in claims.values():
+        if claim.ours:
+            lines.append(f"* - [{_plain(claim.id)}]({_stem(claim)}.md)\n  - {_plain(claim.ours)}")
+            lines.append(f"  - {_plain(claim.proof)}")
+    return "\n".join([*lines, "```\n"])
 
 
 def write_claim_pages(
@@ -172,11 +188,11 @@ def write_claim_pages(
     Returns
     -------
     list of Path
-        What was written, the index first.
+        What was written: the index, the page of what goes beyond the papers, the claims'.
     """
     folder.mkdir(parents=True, exist_ok=True)
     records = list(records)
-    texts = {"index.md": _index(claims)}
+    texts = {"index.md": _index(claims), "beyond.md": _beyond(claims)}
     texts |= {f"{_stem(claim)}.md": claim_page(claim, records) for claim in claims.values()}
     for stale in set(folder.glob("*.md")) - {folder / name for name in texts}:
         stale.unlink()

@@ -89,13 +89,6 @@ def _random_search(search: Search, examples: int, seed: int) -> Instance | None:
 
 
 def _screened(search: Search, size: int, seed: int, xp: Any) -> Instance | None:
-    if search.form.batch is not None:
-        rng = np.random.default_rng(seed)
-        for _ in range(size // 4096 + 1):
-            search.screened += 4096
-            found = search.first_violation(list(search.form.batch(rng, 4096))[:8], search.admitted)
-            if found is not None or search.out_of_time():
-                return found
     if search.form.screen is None:
         return None
     for count, instances in suspects(search.form.screen, np.random.default_rng(seed), size, xp):

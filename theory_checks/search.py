@@ -94,8 +94,6 @@ class Search:
     def tightness(self, instance: Instance) -> float | None:
         """Return how close the bound comes on an instance, and remember the closest."""
         pair = None if self.form.bound is None else self.form.bound(instance)
-        if self.form.ratio is not None and (r := self.form.ratio(instance)) is not None:
-            pair = (r, 1.0)
         if pair is None:
             return None
         computed, theoretical = (float(side) for side in pair)

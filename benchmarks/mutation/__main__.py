@@ -6,6 +6,7 @@ import argparse
 import itertools
 import json
 import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -38,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     running = commands.add_parser("run", help="try a random sample of mutants")
     running.add_argument("--count", type=int, default=500)
     running.add_argument("--seed", type=int, default=0)
-    running.add_argument("--budget", type=float, default=10.0, metavar="SECONDS")
+    running.add_argument("--budget", type=float, default=50.0, metavar="SECONDS")
     again = commands.add_parser("again", help="try the survivors once more, on everything")
     again.add_argument("--budget", type=float, default=50.0, metavar="SECONDS")
     again.add_argument("--claims", action="store_true", help="on the claims alone")
@@ -155,6 +156,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ |= {"CI": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     os.environ.setdefault("MPLBACKEND", "Agg")
     os.chdir(ROOT)
+    # Ended from outside, it takes the mutant that is running along.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     given.results.parent.mkdir(parents=True, exist_ok=True)
     if given.command == "map":
         measured(ROOT, FOLDERS, given.tests, claims=given.claims).write(given.reach)

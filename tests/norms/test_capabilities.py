@@ -79,6 +79,13 @@ def test_an_estimate_refuses_a_matrix_of_another_kind() -> None:
             hutchinson_diagonal(np.eye(3, dtype=other), 2, like=like)
 
 
+def test_an_estimate_takes_integers_for_numbers_of_its_own_kind() -> None:
+    like = np.ones(3, dtype=np.float32)
+    found = hutchinson_diagonal(np.diag([1, 2, 3]), 2, like=like)
+    assert found.diagonal.dtype == np.float32
+    np.testing.assert_array_equal(found.diagonal, [1.0, 2.0, 3.0])
+
+
 class Half(Norm):
     """A norm that overrides the symmetric root alone."""
 

@@ -141,3 +141,15 @@ def test_a_first_norm_among_the_subnormal_numbers_is_refused(
         else:
             with pytest.raises((NotPositiveDefiniteError, ArgumentError)):
                 rule.norm(rule.init(like=like))
+
+
+@pytest.mark.parametrize("kind", ["diagonal", "full", "window"])
+def test_a_norm_of_vanishing_gradients_is_made_whoever_watches(kind: str) -> None:
+    """Weights times entries next to the subnormal numbers: what underflows does not count."""
+    rule = RMSPropNorm(epsilon=1.0, beta=0.5, kind=kind, window=3 if kind == "window" else None)
+    state = rule.init(like=np.ones(2))
+    for _ in range(3):
+        state = rule.update(state, np.array([3.3e-308, -2.7e-308]))
+    with np.errstate(all="raise"):
+        norm = rule.norm(state)
+    assert norm.norm(np.array([3.0, 4.0])) == pytest.approx(5.0, rel=1e-12)

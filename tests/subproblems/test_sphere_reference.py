@@ -172,3 +172,12 @@ def test_a_move_knows_its_own_length(seed: int) -> None:
     assert move.square == pytest.approx(float(np.sum((expected - y) ** 2)), rel=1e-9)
     assert move.curvature == 0.25
     assert move.dual is c
+
+
+@pytest.mark.parametrize("top", [-1.0, 0.0, 2.0])
+def test_the_hard_case_is_said_soon(top: float) -> None:
+    """A component at rounding would have grown by now: a few hundred iterations, not thousands."""
+    e, g = np.array([-3.0, -1.5, top]), np.array([0.0, 0.6, 0.8])
+    result = solve_trs(np.diag(e), g, 2.0, method=SphereDescent(maxiter=1000))
+    assert "hard case" in result.message
+    assert result.step[0] == 0.0

@@ -91,12 +91,15 @@ def test_a_shift_at_the_rounding_of_the_matrix_is_called_hard() -> None:
         assert result.multiplier == pytest.approx(1.0, rel=0.05 if component == 0.1 else 1e-12)
 
 
+@pytest.mark.parametrize("certify", ["none", "probabilistic"])
 @pytest.mark.parametrize("radius", [20.0, 100.0, 1000.0])
-def test_a_space_that_has_found_the_leftmost_direction_says_that_it_is_hard(radius: float) -> None:
+def test_a_space_that_has_found_the_leftmost_direction_says_that_it_is_hard(
+    radius: float, certify: str
+) -> None:
     """g is all but orthogonal to it, and a hundred products bring it out by rounding alone."""
     e, g = np.concatenate([[-1.0], np.linspace(-0.5, 5.0, 99)]), np.ones(100)
     g[0] = 1e-12
-    result = solve_trs(np.diag(e), g, radius, method="krylov", certify="none", rtol=1e-12)
+    result = solve_trs(np.diag(e), g, radius, method="krylov", certify=certify, rtol=1e-12)
     assert result.hard_case is True
     assert result.on_boundary is True
 

@@ -15,9 +15,13 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_every_claim_has_a_page_and_the_index_knows_it(claims, tmp_path):
-    index, *pages = write_claim_pages(claims, kept(), tmp_path / "claims")
+    index, beyond, *pages = write_claim_pages(claims, kept(), tmp_path / "claims")
     text = index.read_text(encoding="utf-8")
     assert len(pages) == len(claims)
+    ours = beyond.read_text(encoding="utf-8")
+    assert all(
+        claim.id.split("/")[1] in ours.replace("\\", "") for claim in claims.values() if claim.ours
+    )
     for page in pages:
         assert f"]({page.name})" in text
         assert f"\n{page.stem}\n" in text

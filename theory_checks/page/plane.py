@@ -120,7 +120,7 @@ def _contours(spectrum: Vector, slope: Vector, radius: float) -> Iterator[Markup
     # Units in which the ball has radius 1 and the largest coefficient is 1: no overflow.
     size = max(abs(h) * radius for h in spectrum)
     size = max(size, *map(abs, slope))
-    if size == 0.0:
+    if not 0.0 < size < math.inf:
         return
     h, g = (spectrum[0] * radius / size, spectrum[1] * radius / size), [x / size for x in slope]
     r, angle = np.meshgrid(np.linspace(0.0, 1.0, _RADII), np.linspace(0.0, 2 * np.pi, _ANGLES))

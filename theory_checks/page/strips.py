@@ -44,7 +44,9 @@ class _Scale:
     def at(self, x: float) -> float:
         if math.isinf(x):
             return 0.0 if x < 0 else _WIDTH
-        share = (self._seen(x) - self._low) / (self._high - self._low)
+        # By halves, so that the largest numbers do not overflow.
+        width = self._high / 2 - self._low / 2
+        share = (self._seen(x) / 2 - self._low / 2) / width
         return _EDGE + share * (_WIDTH - 2 * _EDGE)
 
 

@@ -111,26 +111,30 @@ def _rmsprop_row(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
     return {**_rmsprop_instance(arrays["gradients"][row].tolist(), kind), **values}
 
 
+def _adagrad_conditions() -> tuple[Condition, ...]:
+    return (
+        _positive_epsilon(
+            Dropped(
+                (_adagrad_instance([[1.0, 0.0]], "full", epsilon=0.0),),
+                note="Fewer gradients than dimensions leave A singular.",
+            )
+        ),
+        _all_kept(
+            Dropped(
+                (_adagrad_instance([[1.0], [0.0]], "window", window=1),),
+                note="A window forgets, and gives the sum over what it holds.",
+            )
+        ),
+    )
+
+
 def _equation_2() -> Claim:
     printed = Form(
         "A = GG' + epsilon I, or its diagonal, is what adding g g' for one gradient after the "
         "other gives, and it is positive definite",
         r"A_t = A_{t-1} + g_t g_t^\top,\ A_0 = \epsilon I \iff "
         r"A_t = G_t G_t^\top + \epsilon I \succ 0",
-        (
-            _positive_epsilon(
-                Dropped(
-                    (_adagrad_instance([[1.0, 0.0]], "full", epsilon=0.0),),
-                    note="Fewer gradients than dimensions leave A singular.",
-                )
-            ),
-            _all_kept(
-                Dropped(
-                    (_adagrad_instance([[1.0], [0.0]], "window", window=1),),
-                    note="A window forgets, and gives the sum over what it holds.",
-                )
-            ),
-        ),
+        _adagrad_conditions(),
         lambda: streams(
             {
                 "rule": st.just("adagrad"),

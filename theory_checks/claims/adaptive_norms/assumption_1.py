@@ -240,7 +240,7 @@ def _batch_edges() -> Iterable[Instance]:
     yield _batch_instance(plane=1)
 
 
-def _batch_sizes() -> Claim:
+def _conditions() -> tuple[Condition, ...]:
     bounded = Condition(
         "the deviation is bounded",
         r"\|\nabla f_i - \nabla L\| \le L_g,\ \|\nabla^2 f_i - \nabla^2 L\| \le L_H",
@@ -276,12 +276,16 @@ def _batch_sizes() -> Claim:
         and i["population"] <= 100 and i["order"] <= 8,
         kept="a limit of what is tried: the exact probability is a sum over all samples",
     )  # fmt: skip
+    return proper, reach, bounded, drawn
+
+
+def _batch_sizes() -> Claim:
     printed = Form(
         "samples of the sizes that concentration bounds give meet Assumption 1 but for the "
         "stated probability, whose tolerances are (1 - eta) eps_g/4 and "
         "min{(1 - eta) nu eps_H/2, 1}",
         r"P(\|g_t - \nabla L\| > \delta_g) \le p,\quad P(\|B_t - \nabla^2 L\| > \delta_H) \le p",
-        (proper, reach, bounded, drawn),
+        _conditions(),
         _batch_strategy,
         _batch_margins,
         edges=_batch_edges,

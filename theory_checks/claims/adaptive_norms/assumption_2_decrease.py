@@ -140,8 +140,8 @@ def _strategy() -> SearchStrategy[Instance]:
     return instances(("direct",)).map(lambda i: {**i, "direction": "A^-1 g"})
 
 
-def _guaranteed() -> Claim:
-    own = Condition(
+def _steepest() -> Condition:
+    return Condition(
         "along A^-1 g",
         "the Cauchy point is taken along the steepest descent in the norm of A",
         lambda i: i["direction"] == "A^-1 g",
@@ -150,12 +150,15 @@ def _guaranteed() -> Claim:
             note="Along -g the decrease can be any small part of that.",
         ),
     )
+
+
+def _guaranteed() -> Claim:
     printed = Form(
         "in the norm of A the Cauchy point decreases the model by at least ||g|| min(r, "
         "||g||/||H||)/2 and the eigenpoint by at least |lambda_min| r^2/2 where lambda_min < 0",
         r"m(0) - m(s^C) \ge \tfrac12 \|g\|_{A^{-1}} \min\{\Delta, \|g\|_{A^{-1}}/\|H\|_A\},\quad "
         r"m(0) - m(s^E) \ge \tfrac12 |\lambda_{\min}| \Delta^2",
-        (is_a_norm(), own),
+        (is_a_norm(), _steepest()),
         _strategy,
         _margins,
         edges=lambda: [

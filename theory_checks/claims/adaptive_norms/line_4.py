@@ -94,7 +94,7 @@ def _slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
     used = xp.sqrt(xp.sum((xp.where(zeroed[:, None], g, 0.0) + error) ** 2, axis=1))
     allowed = xp.where(zeroed, tolerance + delta, delta)
     near = xp.where(zeroed, 1.25 * tolerance, allowed)
-    return (xp.minimum(allowed, near) - used) / tolerance + 1e-14
+    return (xp.minimum(allowed, near) - used) / allowed + 1e-14
 
 
 def _row(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
@@ -144,7 +144,7 @@ def _instance(gradient: float, error: float) -> Instance:
     return {"gradient": [gradient], "error": [error], "eps_g": 1.0, "eta": 0.5}
 
 
-def _claim() -> Claim:
+def _conditions() -> tuple[Condition, ...]:
     accurate = Condition(
         "Assumption 1 for g_t",
         r"\|g_t - \nabla L(w_t)\| \le \delta_g = (1-\eta)\epsilon_g/4",
@@ -159,6 +159,10 @@ def _claim() -> Claim:
         lambda i: i["eps_g"] > 0 and 0 < i["eta"] < 1,
         kept="the parameters of Algorithm 1, which is printed for no others",
     )  # fmt: skip
+    return proper, accurate
+
+
+def _claim() -> Claim:
     edges = (
         _instance(1.0, 0.125),
         _instance(1.0, 0.0),
@@ -170,7 +174,7 @@ def _claim() -> Claim:
         "||g_t|| <= eps_g",
         r"\|g - \nabla L(w_t)\| \le (1-\eta)\epsilon_g/4,\quad "
         r"g = 0 \text{ if } \|g_t\| \le \epsilon_g,\ g_t \text{ else}",
-        (proper, accurate),
+        _conditions(),
         _strategy,
         _printed,
         edges=lambda: edges,
@@ -180,7 +184,7 @@ def _claim() -> Claim:
         "it is within eps_g + delta_g where it was set to zero, and there the point is "
         "first-order stationary within 5/4 eps_g",
         r"\|g - \nabla L(w_t)\| \le \epsilon_g + \delta_g < \tfrac54 \epsilon_g",
-        (proper, accurate),
+        _conditions(),
         _strategy,
         _amended,
         edges=lambda: edges,

@@ -7,9 +7,6 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-from hypothesis import strategies as st
-
 from theory_checks.claim import (
     Claim,
     Condition,
@@ -28,25 +25,25 @@ from theory_checks.claims.curveball.bulk import (
     applied_rows,
     condition_rows,
     cramer_rows,
-    gridded,
     hessian_rows,
     inner_rows,
     model_rows,
     row_of,
     smallest,
 )
-from theory_checks.claims.curveball.common import PAPER, quarters
+from theory_checks.claims.curveball.common import PAPER
 from theory_checks.claims.curveball.models import (
     Forms,
     Vector,
     combined,
     definite,
+    delta_of,
     fewer_coordinates,
     forms,
     hessian,
     model_instance,
     models,
-    shifted,
+    next_of,
     solution,
     span_minimiser,
     vector,
@@ -55,25 +52,21 @@ from theory_checks.claims.curveball.models import (
 __all__ = ["claims"]
 
 
-def _delta(H: Matrix, J: Vector, z: Vector, lam: Fraction) -> Vector:
-    """Delta_z = (H + lambda)z + J."""
-    return combined(1, applied(shifted(H, lam), z), 1, J)
-
-
-def _next(found: tuple[Fraction, Fraction], z: Vector, delta: Vector) -> Vector:
-    beta, rho = found
-    return combined(rho, z, -beta, delta)
-
-
 def _independent(z: Vector, delta: Vector) -> bool:
     """Whether z and Delta_z are, by their Gram determinant."""
     cross = inner_product(z, delta)
     return inner_product(z, z) * inner_product(delta, delta) != cross * cross
 
 
+def _is_independent(instance: Instance) -> bool:
+    """Whether z and Delta_z of the instance are."""
+    H, J, z = hessian(instance), vector(instance, "J"), vector(instance, "z")
+    return _independent(z, delta_of(H, J, z, Fraction(instance["lam"])))
+
+
 def _parts(instance: Instance) -> tuple[Matrix, Vector, Vector, Vector, Forms]:
     H, J, z = hessian(instance), vector(instance, "J"), vector(instance, "z")
-    delta = _delta(H, J, z, Fraction(instance["lam"]))
+    delta = delta_of(H, J, z, Fraction(instance["lam"]))
     return H, J, z, delta, forms(H, J, z, delta)
 
 
@@ -86,7 +79,7 @@ def _printed_margins(instance: Instance) -> Margins:
         return {"the inverse exists": fact(False)}
     found = solution(f)
     assert found is not None
-    step = _next(found, z, delta)
+    step = next_of(found, z, delta)
     return {"it minimises the model": fact(step == span_minimiser(H, J, (z, delta)))}
 
 
@@ -126,8 +119,8 @@ def _amended_margins(instance: Instance, solve: _Solve = solution) -> Margins:
     if found is None:
         return {"a solution exists": fact(False)}
     wanted = span_minimiser(H, J, (z, delta))
-    steps = [_next(found, z, delta)]
-    steps += [_next((b, r), z, delta) for b, r in _other_solutions(f, found)]
+    steps = [next_of(found, z, delta)]
+    steps += [next_of((b, r), z, delta) for b, r in _other_solutions(f, found)]
     slope = combined(1, applied(H, steps[0]), 1, J)
     return {
         "a solution exists": fact(True),
@@ -227,112 +220,6 @@ def _eq_18() -> Claim:
     )
 
 
-# --- lambda in equation (18) ----------------------------------------------------------
-
-
-def _lambda_margins(instance: Instance) -> Margins:
-    H, J, z = hessian(instance), vector(instance, "J"), vector(instance, "z")
-    steps, damped_right = [], True
-    for lam in (Fraction(instance["lam"]), Fraction(instance["other"])):
-        delta = _delta(H, J, z, lam)
-        matrix = shifted(H, lam) if instance["matrix"] == "damped" else H
-        found = solution(forms(matrix, J, z, delta))
-        assert found is not None
-        steps.append(_next(found, z, delta))
-        damped = shifted(H, lam)
-        found = solution(forms(damped, J, z, delta))
-        assert found is not None
-        damped_right &= _next(found, z, delta) == span_minimiser(damped, J, (z, delta))
-    return {
-        "lambda has no say": fact(steps[0] == steps[1]),
-        "with H + lambda it is the damped model's minimiser": fact(damped_right),
-    }
-
-
-def _lambda_instance(matrix: str, other: float = 1.0) -> Instance:
-    return model_instance([1.0], [1.0], [0.0], 0.0, other=other, matrix=matrix)
-
-
-def _lambda_rows(rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
-    return model_rows(rng, size, other=lambda rng, size: gridded(rng, size, 0.0, 8.0))
-
-
-def _lambda_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
-    """The steps of two lambdas with the plain H in the matrix."""
-    H, J, z = hessian_rows(xp, arrays), arrays["J"], arrays["z"]
-    steps, worst = [], condition_rows(xp, H)
-    for lam in (arrays["lam"], arrays["other"]):
-        delta = applied_rows(H, z) + J + lam[:, None] * z
-        beta, rho, independent = cramer_rows(xp, H, J, z, delta)
-        steps.append(rho[:, None] * z - beta[:, None] * delta)
-        worst = worst / independent
-    size = (xp.abs(steps[0]) + xp.abs(steps[1])).sum(axis=1)
-    return apart(xp, *steps, size * worst)
-
-
-def _eq_18_lambda() -> Claim:
-    printed = Form(
-        "with the plain H in the matrix, as (18) is printed, the z of automatic CurveBall does not "
-        "depend on lambda; with H + lambda there it minimises the damped model on the same span",
-        r"\mathrm{span}\{z, \hat Hz + J + \lambda z\} = \mathrm{span}\{z, \hat Hz + J\}",
-        (
-            definite(
-                model_instance(
-                    [0.0, 1.0, 0.0], [0.0, 1.0], [1.0, 0.0], 0.0, other=1.0, matrix="plain"
-                ),
-                note="Where H is singular one lambda may leave (18) with a solution that is not "
-                "the shortest.",
-            ),
-            Condition(
-                "lambda >= 0",
-                r"\lambda \ge 0",
-                lambda i: bool(i["lam"] >= 0 and i["other"] >= 0),
-                Dropped(
-                    (_lambda_instance("plain", -2.0),),
-                    note="H + lambda is then indefinite, and (18) finds no minimiser.",
-                ),
-            ),
-            Condition(
-                "plain H in the matrix",
-                r"K_{ij} = d_i^\top \hat H d_j",
-                lambda i: i["matrix"] == "plain",
-                Dropped(
-                    (
-                        _lambda_instance("damped"),
-                        model_instance(
-                            [1.0, 0.0, 2.0], [1.0, 1.0], [1.0, 0.0], 0.0, other=2.0, matrix="damped"
-                        ),
-                    ),
-                    note="With H + lambda in it z depends on lambda, as it should.",
-                ),
-            ),
-        ),
-        lambda: models(other=quarters(0.0, 8.0), matrix=st.just("plain")),
-        _lambda_margins,
-        edges=lambda: (
-            _lambda_instance("plain"),
-            model_instance(
-                [1.0, 0.0, 2.0], [1.0, 1.0], [1.0, 0.0], 0.0, other=2.0, matrix="plain"
-            ),
-        ),
-        screen=Screen(_lambda_rows, _lambda_slack, lambda a, row: row_of(a, row, matrix="plain")),
-        reduce=fewer_coordinates,
-        effort=60,
-    )  # fmt: skip
-    return Claim(
-        "curveball/eq-18-lambda",
-        "in (18) as it is printed lambda drops out",
-        PAPER,
-        "equations (16) and (18), section 3",
-        Verdict.HOLDS,
-        printed,
-        notes="So with automatic beta and rho both the initial lambda and its rule are void in the "
-        "paper's text: the only trace of lambda is in rho - beta lambda, which no step sees. The "
-        "authors' code has H + lambda in the matrix, and so has tralgos.",
-        proof="Delta_z changes by a multiple of z.",
-    )
-
-
 # --- equation (25) --------------------------------------------------------------------
 
 
@@ -368,7 +255,7 @@ def _eq_25_margins(
         "(24) holds with (25)": fact(first == 0 and second == 0),
         "(25) is (18)": fact((beta, -minus_rho) == found),
         "it minimises the model": fact(
-            _next((beta, -minus_rho), z, delta) == span_minimiser(H, J, (z, delta))
+            next_of((beta, -minus_rho), z, delta) == span_minimiser(H, J, (z, delta))
         ),
     }
 
@@ -388,7 +275,7 @@ def _eq_25() -> Claim:
             Condition(
                 "linearly independent",
                 r"\dim \mathrm{span}\{z, \Delta_z\} = 2",
-                lambda i: _independent(_parts(i)[2], _parts(i)[3]),
+                _is_independent,
                 Dropped(
                     (
                         model_instance([1.0, 0.0, 2.0], [1.0, 1.0], [0.0, 0.0]),
@@ -424,4 +311,4 @@ def _eq_25() -> Claim:
 
 def claims() -> tuple[Claim, ...]:
     """Return the claims of this module."""
-    return (_eq_18(), _eq_18_lambda(), _eq_25())
+    return (_eq_18(), _eq_25())

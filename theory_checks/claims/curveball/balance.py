@@ -72,10 +72,10 @@ def progress(low: Real, high: Real, lam: Real) -> Real:
 
 
 def _best(instance: Instance) -> Real:
-    """The largest gain among 2^(k/2) sqrt(mL)."""
+    """The largest gain among 2^k sqrt(mL)."""
     low, high = real(instance["low"]), real(instance["high"])
     middle = precise().sqrt(low * high)
-    return max(progress(low, high, middle * precise().sqrt(real(2)) ** k) for k in range(-16, 17))
+    return max(progress(low, high, middle * 2**k) for k in map(real, range(-8, 9)))
 
 
 def _gain(instance: Instance) -> tuple[float, float]:

@@ -40,7 +40,8 @@ def gridded(
     rng: np.random.Generator, shape: Any, low: float, high: float, parts: int = 16
 ) -> np.ndarray:
     """Draw multiples of 1/parts in [low, high]."""
-    return rng.integers(round(low * parts), round(high * parts), shape, endpoint=True) / parts
+    drawn = rng.integers(round(low * parts), round(high * parts), shape, endpoint=True)
+    return np.asarray(drawn / parts)
 
 
 def model_rows(

@@ -86,7 +86,8 @@ def _cells(instance: Instance, x: Fraction) -> Iterable[tuple[Fraction, Fraction
     mu = Fraction(instance["mu"])
     curvatures = [mu + share * (1 - mu) for share in exact(instance["shares"])]
     knots = sorted(exact(instance["knots"]))
-    inside = [k for k in knots if min(0, x) < k < max(0, x)]
+    low, high = sorted((Fraction(0), x))
+    inside = [k for k in knots if low < k < high]
     ends = [Fraction(0), *(inside if x > 0 else reversed(inside)), x]
     for left, right in itertools.pairwise(ends):
         middle = (left + right) / 2

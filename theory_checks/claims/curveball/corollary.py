@@ -111,8 +111,38 @@ def _corollary_strategy() -> SearchStrategy[Instance]:
     return st.integers(1, 3).flatmap(of_dimension)
 
 
+def _amended_conditions(small: Condition) -> tuple[Condition, ...]:
+    """What it takes."""
+    return (
+        Condition(
+            "convex",
+            r"H \succeq 0",
+            is_convex,
+            Dropped(
+                (
+                    _corollary_instance([-1.0], 0.5, 0.5),
+                    _corollary_instance([1.0, -1.0], 0.5, 0.5),
+                ),
+                note="f has no minimum.",
+            ),
+        ),
+        small,
+        Condition(
+            "-1 < rho < 1",
+            r"-1 < \rho < 1",
+            lambda i: bool(-1 < i["rho"] < 1),
+            Dropped((_corollary_instance([1.0], 2.0, 0.25),)),
+        ),
+        Condition(
+            "b in the range",
+            r"b \in \operatorname{range} H",
+            in_range,
+            Dropped((_corollary_instance([0.0], 0.5, 0.5, 1.0),)),
+        ),
+    )
+
+
 def _corollary() -> Claim:
-    definite = Condition("convex", r"H \succeq 0", is_convex)
     small = Condition(
         "small step",
         r"\beta < \tfrac23 (1 + \rho)/h_{\max}",
@@ -124,7 +154,7 @@ def _corollary() -> Claim:
         "the positive semidefinite Hessian",
         r"0 < \rho < 1",
         (
-            definite,
+            Condition("convex", r"H \succeq 0", is_convex),
             small,
             Condition("0 < rho < 1", r"0 < \rho < 1", lambda i: bool(0 < i["rho"] < 1)),
         ),
@@ -136,33 +166,7 @@ def _corollary() -> Claim:
         "for any -1 < rho < 1 it does exactly with 0 < beta < (2/3)(1 + rho)/h_max, if f is "
         "bounded below",
         r"0 < \beta < \frac{2 (1 + \rho)}{3 h_{\max}}",
-        (
-            Condition(
-                "convex",
-                r"H \succeq 0",
-                is_convex,
-                Dropped(
-                    (
-                        _corollary_instance([-1.0], 0.5, 0.5),
-                        _corollary_instance([1.0, -1.0], 0.5, 0.5),
-                    ),
-                    note="f has no minimum.",
-                ),
-            ),
-            small,
-            Condition(
-                "-1 < rho < 1",
-                r"-1 < \rho < 1",
-                lambda i: bool(-1 < i["rho"] < 1),
-                Dropped((_corollary_instance([1.0], 2.0, 0.25),)),
-            ),
-            Condition(
-                "b in the range",
-                r"b \in \operatorname{range} H",
-                in_range,
-                Dropped((_corollary_instance([0.0], 0.5, 0.5, 1.0),)),
-            ),
-        ),
+        _amended_conditions(small),
         _corollary_strategy,
         _exactly_margins,
         edges=lambda: (_corollary_instance([1.0, 0.0], 0.5, 0.9375),),

@@ -221,6 +221,7 @@ def _interleaving() -> Claim:
         "= 0.01 it is a damping of 10. It is footnote 6 read backwards: rho = 1 with the damping "
         "(1 - rho)/beta.",
         proof="The gradient of c||z||^2 is 2cz: docs/theory-curveball.md, where rho comes from.",
+        ours="That rho is a damping (1 - rho)/beta.",
     )
 
 

@@ -27,12 +27,14 @@ __all__ = [
     "Vector",
     "combined",
     "definite",
+    "delta_of",
     "fewer_coordinates",
     "forms",
     "hessian",
     "model_instance",
     "models",
     "newton_step",
+    "next_of",
     "shifted",
     "solution",
     "span_minimiser",
@@ -56,6 +58,17 @@ def shifted(H: Matrix, lam: Fraction) -> Matrix:
 def combined(a: Fraction | int, x: Sequence[Fraction], b: Fraction | int, y: Sequence[Fraction]) -> Vector:  # fmt: skip # noqa: E501
     """a x + b y."""
     return [a * p + b * q for p, q in zip(x, y, strict=True)]
+
+
+def delta_of(H: Matrix, J: Vector, z: Vector, lam: Fraction | int = 0) -> Vector:
+    """Delta_z = (H + lam)z + J."""
+    return combined(1, combined(1, applied(H, z), lam, z), 1, J)
+
+
+def next_of(found: tuple[Fraction, Fraction], z: Vector, delta: Vector) -> Vector:
+    """rho z - beta Delta_z, for (beta, rho)."""
+    beta, rho = found
+    return combined(rho, z, -beta, delta)
 
 
 def value(H: Matrix, J: Vector, z: Vector) -> Fraction:

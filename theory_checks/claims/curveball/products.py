@@ -318,7 +318,7 @@ def _eq_6_9() -> Claim:
             Sabotage("half of the bend's slope", lambda i: _margins(i, "cba", _half_the_bend)),
             Sabotage("factors in the order b, c, a", lambda i: _margins(i, "bca")),
         ),
-        effort=60,
+        effort=30,
     )
     return Claim(
         "curveball/eq-6-9",

@@ -114,17 +114,19 @@ def _together_instance(h: list[float], beta: float, rho: float) -> Instance:
     return {"eigenvalues": h, "beta": beta, "rho": rho}
 
 
-def _section_a2_1() -> Claim:
-    def strategy() -> SearchStrategy[Instance]:
-        return st.fixed_dictionaries(
-            {
-                "eigenvalues": st.lists(quarters(0.25, 4.0), min_size=1, max_size=3),
-                "beta": st.one_of(quarters(0.25, 2.0), fractions_of_one()),
-                "rho": st.one_of(quarters(-1.0, 3.0), st.floats(-1.0, 3.0)),
-            }
-        )
+def _strategy() -> SearchStrategy[Instance]:
+    return st.fixed_dictionaries(
+        {
+            "eigenvalues": st.lists(quarters(0.25, 4.0), min_size=1, max_size=3),
+            "beta": st.one_of(quarters(0.25, 2.0), fractions_of_one()),
+            "rho": st.one_of(quarters(-1.0, 3.0), st.floats(-1.0, 3.0)),
+        }
+    )
 
-    positive = Condition(
+
+def _positive() -> Condition:
+    """What (39) is about."""
+    return Condition(
         "positive definite",
         r"h_i > 0,\ \beta > 0",
         lambda i: min(i["eigenvalues"]) > 0 and i["beta"] > 0,
@@ -134,12 +136,16 @@ def _section_a2_1() -> Claim:
             "serves.",
         ),
     )
+
+
+def _section_a2_1() -> Claim:
+    positive = _positive()
     printed = Form(
         "the range of beta h is largest at rho = 1, where it is (0, 4/3); the intersection over "
         "several eigenvalues is largest with rho = 1, for any fixed beta",
         r"\bigcap_i \{ \rho : \text{(39)} \} \ni \rho \implies \ni 1",
         (Condition(positive.name, positive.text, positive.holds),),
-        strategy,
+        _strategy,
         _intersection_margins,
         edges=lambda: (
             _together_instance([1.0], 1.0, 1.0),
@@ -163,7 +169,7 @@ def _section_a2_1() -> Claim:
                 ),
             ),
         ),
-        strategy,
+        _strategy,
         _amended_margins,
         edges=lambda: (_together_instance([1.0, 0.5], 1.25, 1.0),),
         screen=Screen(_interval_rows, _interval_slack, row_of),

@@ -31,14 +31,14 @@ from theory_checks.claim import (
 )
 from theory_checks.claims.curveball.bulk import row_of
 from theory_checks.claims.curveball.common import radius, radius_rows
-from theory_checks.precise import precise, real
+from theory_checks.precise import Real, precise, real
 
 __all__ = ["RIVALS", "claims", "searched"]
 
 
-def _worst(m: float, L: float, beta: float, rho: float) -> float:
+def _worst(m: float, L: float, beta: float, rho: float) -> Real:
     """The rate on [m, L]: the radius is quasiconvex in s, so that the ends decide."""
-    return max(float(radius(real(beta) * real(h), real(rho))) for h in (m, L))
+    return max(radius(real(beta) * real(h), real(rho)) for h in (m, L))
 
 
 def searched(kappa: float) -> float:
@@ -113,8 +113,8 @@ def _figures(level: Level, seed: int) -> tuple[Figure, ...]:
     # Over six decades; where the leading power has settled down.
     sizes = [10.0**k for k in range(4, 11)]
     for method, power in _POWERS.items():
-        steps = [[-1.0 / math.log1p(-RIVALS[method](k))] for k in sizes]
-        found = rates.power(sizes, steps, np.random.default_rng(seed))
+        samples = [[-1.0 / math.log1p(-RIVALS[method](k))] for k in sizes]
+        found = rates.power(sizes, samples, np.random.default_rng(seed))
         near = (power - 0.01, power + 0.01)
         name = f"exponent of kappa in the iterations a digit, {method}, 1e4 to 1e10"
         ends = found.value, found.low, found.high
@@ -162,13 +162,15 @@ def _trial(instance: Instance, best: Any) -> tuple[float, float]:
 def _sides(instance: Instance) -> tuple[float, float]:
     """The rate of the trial, and of the best pair."""
     best = _best(1.0, instance["kappa"])
-    return _worst(1.0, instance["kappa"], *_trial(instance, best)), best.rate
+    return float(_worst(1.0, instance["kappa"], *_trial(instance, best))), best.rate
 
 
 def _margins(instance: Instance, parameters: _Parameters = _best) -> Margins:
     kappa = instance["kappa"]
     best = parameters(1.0, kappa)
     size = 1.0 + best.rate
+    k = real(kappa)
+    nesterov, descent = 2 / precise().sqrt(3 * k + 1), 2 / (k + 1)
     # The pair itself is rounded: about a rounding over the rate where that is small.
     own = _worst(1.0, kappa, best.beta, best.rho)
     share = max(1.0, min(1.0 / max(best.rate, 1e-8), 1e8))
@@ -180,11 +182,11 @@ def _margins(instance: Instance, parameters: _Parameters = _best) -> Margins:
         "it converges": fact(own < 1.0),
         # At kappa = 1 + small they differ by less than a rounding of 1.
         "Nesterov's is better": in_roundings(
-            RIVALS["Nesterov"](kappa) - best.rate_complement, best.rate_complement, 8.0
+            nesterov - best.rate_complement, best.rate_complement, 8.0
         ),
         "gradient descent's is better below 3 alone": fact(
             abs(kappa - 3.0) < 1e-6
-            or (kappa < 3.0) == (best.rate_complement < RIVALS["gradient descent"](kappa))
+            or (kappa < 3.0) == (best.rate_complement < descent)
             or kappa < 1.0 + 1e-12
         ),
         "1 - r as the cubic has it": in_roundings(-_residual(kappa, best.rate_complement), 1, 64),

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from theory_checks.oracle import gradient_at, model
+from theory_checks.oracle import gradient_at
 from theory_checks.precise import Real, precise
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "sign_cap",
     "stretch",
     "surely_accepted",
+    "value",
 ]
 
 Vector = list[Real]
@@ -43,6 +44,11 @@ Vector = list[Real]
 def inner(left: Sequence[Real], right: Sequence[Real]) -> Real:
     """Return the inner product, in whatever arithmetic the entries have."""
     return sum(a * b for a, b in zip(left, right, strict=True))
+
+
+def value(eigenvalues: Sequence[Real], gradient: Sequence[Real], z: Sequence[Real]) -> Real:
+    """Return g'z + z'Hz/2, in whatever arithmetic the entries have."""
+    return sum((g + h * x / 2) * x for h, g, x in zip(eigenvalues, gradient, z, strict=True))
 
 
 def length(vector: Sequence[Real]) -> Real:
@@ -229,10 +235,10 @@ def armijo_search(
     if squared == 0:
         return z, 0
     step = min(rule.first, sphere.cap(eigenvalues, gradient, z))
-    before = model(eigenvalues, gradient, z)
+    before = value(eigenvalues, gradient, z)
     for count in range(1, tries + 1):
         trial = retracted(z, direction, step)
-        if sphere.accepts(before - model(eigenvalues, gradient, trial), step, squared, rule.sigma):
+        if sphere.accepts(before - value(eigenvalues, gradient, trial), step, squared, rule.sigma):
             if sphere.after != 1.0:
                 trial = retracted(z, direction, sphere.after * step)
             return trial, count

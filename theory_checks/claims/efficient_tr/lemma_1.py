@@ -42,6 +42,7 @@ from theory_checks.claims.efficient_tr.points import (
 )
 from theory_checks.oracle import model, solve_in_eigenbasis
 from theory_checks.precise import Real, exact, precise, real, reals, sum_of_squares
+from theory_checks.shrink import leaves
 from theory_checks.strategies import numbers, vectors
 
 __all__ = ["claims"]
@@ -149,29 +150,27 @@ def _trials(n: int) -> SearchStrategy[list[float]]:
 
 
 def _lemma_1_strategy() -> SearchStrategy[Instance]:
-    def complete(instance: Instance) -> SearchStrategy[Instance]:
+    def complete(drawn: tuple[Instance, bool, float, float]) -> Instance:
         # Multipliers that make the conditions true are drawn from what they need.
+        instance, inside, more, length = drawn
         lowest = max(0.0, -min(instance["eigenvalues"]))
-        interior = st.floats(0.0, 1.0) if lowest == 0.0 else st.just(1.0)
-        on_boundary = st.builds(
-            lambda more: {**instance, "multiplier": lowest + more},
-            st.one_of(st.just(0.0), numbers().map(abs)),
-        )
-        inside = st.builds(
-            lambda length: {**instance, "length": length, "multiplier": lowest}, interior
-        )
-        return st.one_of(on_boundary, inside)
+        if inside:
+            shorter = length if lowest == 0.0 else 1.0
+            return {**instance, "length": shorter, "multiplier": lowest}
+        return {**instance, "multiplier": lowest + more}
 
-    trial_lengths = st.one_of(st.just(1.0), st.floats(0.0, 1.0))
-    return stationary_instances(
+    lengths = st.one_of(st.just(1.0), st.floats(0.0, 1.0))
+    points = stationary_instances(
         st.just(0.0),
         st.just(1.0),
         **{
             "trial tangents": _trials,
-            "trial length": lambda n: trial_lengths,
+            "trial length": lambda n: lengths,
             "residual": lambda n: st.just([0.0] * n),
         },
-    ).flatmap(complete)
+    )
+    more = st.one_of(st.just(0.0), numbers().map(abs))
+    return st.tuples(points, st.booleans(), more, st.floats(0.0, 1.0)).map(complete)
 
 
 def _lemma_1_instance(
@@ -250,6 +249,11 @@ def _row(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
     return {**point_row(arrays, row), "trial length": 1.0, "residual": [0.0] * n}
 
 
+def _is_moderate(instance: Instance) -> bool:
+    sizes = [abs(x) for _, x in leaves(instance) if x != 0]
+    return all(1e-40 < size < 1e40 for size in sizes)
+
+
 def _lemma_1() -> Claim:
     printed = Form(
         "s is a global minimiser over the unit ball iff ||s|| <= 1 and there is a lambda >= 0 "
@@ -262,6 +266,12 @@ def _lemma_1() -> Claim:
                 r"\|z\| \le 1",
                 lambda i: 0 <= i["trial length"] <= 1,
                 kept="s is compared with the points of the ball; others are no competitors.",
+            ),
+            Condition(
+                "of moderate size",
+                r"10^{-40} < |x| < 10^{40} \text{ for all data } x \ne 0",
+                _is_moderate,
+                kept="tralgos refuses radii beyond 1e-100 and 1e100 of the problem's own unit.",
             ),
             feasible(
                 Dropped((_lemma_1_instance([1.0], 0.0, [], 2.0),), note="Lower, and outside.")
@@ -314,7 +324,8 @@ def _lemma_1() -> Claim:
         notes="Both directions: points built to satisfy the conditions are compared with trial "
         "points, with the minimum over all critical points of the disc (a quartic, no "
         "multipliers), with the oracle that the other claims use, and with what tralgos returns.",
-        proof="docs/certificate.md, Theorem 1 with a residual of zero: q(p) - q(s) = (p-s)'(H + lambda I)(p-s)/2 + lambda (||s||^2 - ||p||^2)/2.",
+        proof="docs/certificate.md, Theorem 1 with a residual of zero: "
+        "q(p) - q(s) = (p-s)'(H + lambda I)(p-s)/2 + lambda (||s||^2 - ||p||^2)/2.",
     )
 
 

@@ -112,9 +112,7 @@ def _followed_margins(sums: list[tuple[Real, Real]], decay: Real) -> dict[str, f
     }
 
 
-def _both_sides(
-    sums: list[tuple[Real, Real]], decay: Real
-) -> tuple[float, float] | None:
+def _both_sides(sums: list[tuple[Real, Real]], decay: Real) -> tuple[float, float] | None:
     """The pair (decay S_t, S_{t+1}) that is closest, of those above the rounding."""
     pairs = [
         (float(decay * before), float(after))

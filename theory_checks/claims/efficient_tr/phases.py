@@ -104,7 +104,9 @@ def _most_tries(instance: Instance) -> int:
     return 1 + math.ceil(ratio + 1e-9)
 
 
-def _search_margins(instance: Instance, sphere: Sphere = PRINTED, to_sphere: bool = True) -> Margins:
+def _search_margins(
+    instance: Instance, sphere: Sphere = PRINTED, to_sphere: bool = True
+) -> Margins:
     searched = _searched(instance, sphere, to_sphere=to_sphere)
     if searched is None:
         return {"the line search ends": ALLOWANCE}
@@ -182,7 +184,9 @@ def _search_sabotage() -> tuple[Sabotage, ...]:
         return Sabotage(name, lambda i: _search_margins(i, sphere, to_sphere))
 
     return (
-        broken("the gradient's norm not squared, as printed", replace(PRINTED, accepts=_not_squared)),
+        broken(
+            "the gradient's norm not squared, as printed", replace(PRINTED, accepts=_not_squared)
+        ),
         broken("uphill", replace(PRINTED, direction=_uphill)),
         broken("the iterate not scaled to the sphere", PRINTED, to_sphere=False),
     )

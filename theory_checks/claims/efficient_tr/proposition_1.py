@@ -95,7 +95,7 @@ def _proposition_strategy() -> SearchStrategy[Instance]:
         slopes = st.one_of(st.lists(integers, min_size=n, max_size=n), vectors(n))
         return st.fixed_dictionaries({"eigenvalues": spectra, "gradient": slopes})
 
-    return st.integers(1, 4).flatmap(of_dimension)
+    return st.one_of([of_dimension(n) for n in range(1, 5)])
 
 
 def _proposition_edges() -> Iterable[Instance]:

@@ -117,7 +117,7 @@ def _hessian_strategy() -> SearchStrategy[Instance]:
             }
         )
 
-    return st.integers(2, 3).flatmap(of_dimension)
+    return st.one_of([of_dimension(n) for n in range(2, 4)])
 
 
 def _hessian_instance(size: float, t: float) -> Instance:
@@ -235,7 +235,8 @@ def _riemannian_hessian() -> Claim:
         "is odd in t and drops out of the second derivative. The retraction is of second order, so "
         "that it gives the same as the exponential map; (20) is for unit tangents, (8) and the "
         "bounds on the spectrum are right.",
-        proof="docs/theory-efficient-tr.md, 'The Riemannian Hessian': expand 1/(1 + t^2) = 1 - t^2 + ... and 1/sqrt(1 + t^2) = 1 - t^2/2 + ...",
+        proof="docs/theory-efficient-tr.md, 'The Riemannian Hessian': expand "
+        "1/(1 + t^2) = 1 - t^2 + ... and 1/sqrt(1 + t^2) = 1 - t^2/2 + ...",
     )
 
 

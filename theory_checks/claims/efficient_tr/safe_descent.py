@@ -64,7 +64,9 @@ def _start(instance: Instance) -> Vector:
     return [factor * g for g in slope]
 
 
-def _run(instance: Instance, first: Vector, count: int, step: Step, project: Project) -> list[Vector]:
+def _run(
+    instance: Instance, first: Vector, count: int, step: Step, project: Project
+) -> list[Vector]:
     run = projected_descent(
         reals(instance["eigenvalues"]),
         reals(instance["gradient"]),
@@ -110,7 +112,9 @@ def _shrinking(instance: Instance, step: Step, project: Project) -> tuple[Real, 
     eta, lowest = context.mpf(instance["eta"]), min(instance["eigenvalues"])
     factor = (1 - eta * lowest) / (1 + eta * optimum.multiplier)
     turned = normalised(reals(instance["direction"]))
-    first = into_ball([s + context.mpf(_NEAR) * d for s, d in zip(optimum.step, turned, strict=True)])
+    first = into_ball(
+        [s + context.mpf(_NEAR) * d for s, d in zip(optimum.step, turned, strict=True)]
+    )
     run = _run(instance, first, _TAIL, step, project)
     away = [length([x - s for x, s in zip(z, optimum.step, strict=True)]) for z in run]
     ratios = [b / a for a, b in pairwise(away[1:]) if a > context.mpf(10) ** -30]
@@ -138,9 +142,7 @@ def _margins(
 
 
 def _bound(instance: Instance) -> tuple[float, float] | None:
-    falls = _falls(
-        instance, _run(instance, _start(instance), _FOLLOWED, gradient_step, into_ball)
-    )
+    falls = _falls(instance, _run(instance, _start(instance), _FOLLOWED, gradient_step, into_ball))
     pairs = [(float(a), float(b)) for a, b in falls if b > 1e-20 * _size(instance)]
     return max(pairs, key=lambda pair: pair[0] / pair[1], default=None)
 
@@ -162,12 +164,10 @@ def _strategy() -> SearchStrategy[Instance]:
             }
         )
 
-    return st.integers(1, 3).flatmap(of_dimension).map(complete)
+    return st.one_of([of_dimension(n) for n in (1, 2, 3)]).map(complete)
 
 
-def _instance(
-    eigenvalues: list[float], gradient: list[float], size: float, eta: float
-) -> Instance:
+def _instance(eigenvalues: list[float], gradient: list[float], size: float, eta: float) -> Instance:
     return {
         "eigenvalues": eigenvalues,
         "gradient": gradient,
@@ -296,8 +296,8 @@ def _safe_descent() -> Claim:
         "beside Algorithm 2 and Theorem 3",
         Verdict.HOLDS,
         printed,
-        notes="Only an upper bound on lambda_n is needed, not on ||H||. That the limit is global is "
-        "theorem-3; the rate is that of all global minimisers, 1 in the hard case.",
+        notes="Only an upper bound on lambda_n is needed, not on ||H||. That the limit is global "
+        "is theorem-3; the rate is that of all global minimisers, 1 in the hard case.",
         proof="docs/sphere-descent.md, 'The mend'.",
         ours="All of it: one feasible rule for both phases, with the signs, the descent and the "
         "rate proved.",

@@ -87,16 +87,14 @@ def _sign_margin(instance: Instance, step: Step, project: Project) -> float:
     )
 
 
-def _limit(instance: Instance, step: Step, project: Project) -> Vector:
-    """Where the iteration comes to rest in float64, as a program would run it."""
-    run = projected_descent(
-        instance["eigenvalues"],
-        instance["gradient"],
-        [float(x) for x in start(instance)],
-        float(step_size(instance)),
-        step=step,
-        project=project,
-    )
+def _limit(instance: Instance, step: Step, project: Project, *, extended: bool) -> Vector:
+    """Where the iteration comes to rest, in float64 as a program would run it, or extended."""
+    first, eta = start(instance), step_size(instance)
+    spectrum, slope = reals(instance["eigenvalues"]), reals(instance["gradient"])
+    if not extended:
+        first, eta = [float(x) for x in first], float(eta)
+        spectrum, slope = instance["eigenvalues"], instance["gradient"]
+    run = projected_descent(spectrum, slope, first, eta, step=step, project=project)
     before = next(run)
     for z in islice(run, _PROJECTED):
         moved = [a - b for a, b in zip(z, before, strict=True)]
@@ -107,9 +105,13 @@ def _limit(instance: Instance, step: Step, project: Project) -> Vector:
 
 
 def _margins(
-    instance: Instance, step: Step = gradient_step, project: Project = into_ball
+    instance: Instance,
+    step: Step = gradient_step,
+    project: Project = into_ball,
+    *,
+    extended: bool = False,
 ) -> Margins:
-    z = _limit(instance, step, project)
+    z = _limit(instance, step, project, extended=extended)
     optimum = solve_in_eigenbasis(instance["eigenvalues"], instance["gradient"])
     reached = model(reals(instance["eigenvalues"]), reals(instance["gradient"]), reals(z))
     # The rounding of 3000 iterations is forgiven, an error in the limit is not.
@@ -153,15 +155,18 @@ def _drawn(rng: np.random.Generator, size: int) -> Mapping[str, np.ndarray]:
 
 
 def _slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
-    """(lambda_t + lambda_1)/beta after some iterations: negative at what is not global."""
+    """(lambda_t + lambda_1)/beta where it rests: negative at what is not global. 1 elsewhere."""
     spectra, slopes = arrays["eigenvalues"], arrays["gradient"]
     beta = xp.max(xp.abs(spectra), axis=1)
     eta = (arrays["fraction"] / beta)[:, None]
     z = -(arrays["alpha"] / norms(xp, slopes))[:, None] * slopes
+    before = z
     for _ in range(_SCREENED):
+        before = z
         z = z - eta * (spectra * z + slopes)
         z = z / xp.maximum(1.0, norms(xp, z))[:, None]
-    return (spectra[:, 0] - row_dots(xp, z, spectra * z + slopes)) / beta
+    sum_of_both = spectra[:, 0] - row_dots(xp, z, spectra * z + slopes)
+    return xp.where(norms(xp, z - before) < 1e-9, sum_of_both / beta, 1.0)
 
 
 # --- broken algorithms --------------------------------------------------------------
@@ -241,6 +246,7 @@ def _theorem_3() -> Claim:
             problem([-1.0, 4.0], [0.5, 0.25], 0.75, 0.875),
             problem([-4.0, -3.75, 4.0], [1.0, 8.0, 8.0], 0.99, 0.5),
         ),
+        confirm=lambda i: _margins(i, extended=True),
         screen=Screen(_drawn, _slack, plain_row),
         reduce=fewer_dimensions,
         sabotage=_sabotage(),
