@@ -33,14 +33,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--reach", type=Path, default=Path("out/reach.json"), metavar="FILE")
     parser.add_argument("--results", type=Path, default=Path("out/mutants.jsonl"), metavar="FILE")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    mapping = commands.add_parser("map", help="run the tests once and record what they reach")
+    mapping = commands.add_parser("map", help="run tests once and record what they reach")
     mapping.add_argument("tests", nargs="*", default=["tests/subproblems", "tests/norms"])
-    mapping.add_argument("--claims", action="store_true", help="and the claims")
+    mapping.add_argument("--claims", action="store_true", help="the claims, beside the tests")
     running = commands.add_parser("run", help="try a random sample of mutants")
     running.add_argument("--count", type=int, default=500)
     running.add_argument("--seed", type=int, default=0)
     running.add_argument("--budget", type=float, default=50.0, metavar="SECONDS")
-    again = commands.add_parser("again", help="try the survivors once more, on everything")
+    again = commands.add_parser("again", help="try survivors once more")
+    again.add_argument("keys", nargs="*", help="parts of their keys; all unless given")
     again.add_argument("--budget", type=float, default=50.0, metavar="SECONDS")
     again.add_argument("--claims", action="store_true", help="on the claims alone")
     commands.add_parser("report", help="print the score and the survivors")
@@ -101,6 +102,13 @@ class _Bench:
         return asdict(trial)
 
 
+def _map(arguments: argparse.Namespace) -> None:
+    found = measured(ROOT, FOLDERS, None if arguments.claims else arguments.tests)
+    if arguments.reach.exists():
+        found = Reach.read(arguments.reach).joined(found)
+    found.write(arguments.reach)
+
+
 def _run(arguments: argparse.Namespace) -> None:
     bench = _Bench(arguments)
     bench.unchanged()
@@ -114,6 +122,8 @@ def _again(arguments: argparse.Namespace) -> None:
     bench = _Bench(arguments)
     bench.unchanged()
     for record in score.survivors(_records(arguments.results).values()):
+        if arguments.keys and not any(part in record["key"] for part in arguments.keys):
+            continue
         mutant = _found(bench, record)
         if mutant is None:
             print(f"changed    {record['key']}: the code is another now", file=sys.stderr)
@@ -160,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     given.results.parent.mkdir(parents=True, exist_ok=True)
     if given.command == "map":
-        measured(ROOT, FOLDERS, given.tests, claims=given.claims).write(given.reach)
+        _map(given)
     else:
         {"run": _run, "again": _again, "report": _report}[given.command](given)
 

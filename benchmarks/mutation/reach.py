@@ -63,10 +63,22 @@ class Reach:
         lines = self.lines.get(path, {})
         return {name for line, names in lines.items() if first <= line <= last for name in names}
 
+    def joined(self, other: Reach) -> Reach:
+        """What is known here and there; the other counts where both know a test."""
+        lines: dict[str, dict[int, list[str]]] = {}
+        for path in {**self.lines, **other.lines}:
+            mine, theirs = self.lines.get(path, {}), other.lines.get(path, {})
+            lines[path] = {
+                line: [name for name in mine.get(line, ()) if name not in other.seconds]
+                + theirs.get(line, [])
+                for line in {**mine, **theirs}
+            }
+        return Reach({**self.seconds, **other.seconds}, lines)
+
     @cached_property
     def _idle(self) -> set[str]:
         busy = {name for file in self.lines.values() for names in file.values() for name in names}
-        return set(self.seconds) - busy
+        return {name for name in self.seconds if name not in busy and not name.startswith(CLAIM)}
 
     def write(self, path: Path) -> None:
         """To a JSON file, the names by their numbers."""
@@ -114,8 +126,8 @@ def _timed(measuring: coverage.Coverage, name: str, seconds: dict[str, float]) -
         measuring.switch_context("")
 
 
-def measured(root: Path, folders: Sequence[str], tests: Sequence[str], *, claims: bool) -> Reach:
-    """Run the tests, and the claims if asked, and see what they reach.
+def measured(root: Path, folders: Sequence[str], tests: Sequence[str] | None) -> Reach:
+    """Run the tests, or for None the claims, and see what they reach.
 
     Raises
     ------
@@ -130,10 +142,10 @@ def measured(root: Path, folders: Sequence[str], tests: Sequence[str], *, claims
     contexts = _Contexts(measuring)
     measuring.start()
     try:
-        if tests and pytest.main(["-q", "-p", "no:cacheprovider", *tests], plugins=[contexts]):
-            raise RuntimeError("a test fails on the code as it stands")
-        if claims:
+        if tests is None:
             _run_claims(measuring, contexts.seconds)
+        elif pytest.main(["-q", "-p", "no:cacheprovider", *tests], plugins=[contexts]):
+            raise RuntimeError("a test fails on the code as it stands")
     finally:
         measuring.stop()
     return Reach(contexts.seconds, _lines(root, measuring, contexts.seconds))

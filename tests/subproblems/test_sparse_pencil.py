@@ -7,7 +7,7 @@ import pytest
 import scipy.linalg
 import scipy.sparse
 
-from tralgos import curvature_bound, solve_trs
+from tralgos import Status, curvature_bound, solve_trs
 from tralgos.norms import DiagonalNorm, MatrixNorm, Norm
 from tralgos.operators import as_operator
 from tralgos.subproblems.evidence import Curvature
@@ -152,3 +152,30 @@ def test_the_seed_decides_and_no_global_generator() -> None:
         np.testing.assert_array_equal(again.vector, found[0].vector)
     other = curvature_bound(H, norm=MatrixNorm(M), certify="exact", rng=8)
     assert not np.array_equal(other.vector, found[0].vector)
+
+
+def test_a_shift_within_the_error_of_its_factorisation_proves_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is left of the shift is at least half of it, or there is no bound."""
+    M = band(0.3, np.ones(N)).tocsc()
+    for error, bound in ((0.05, 0.075), (0.0625, 1e-300), (0.1, 1e-300), (0.004, 0.121)):
+        monkeypatch.setattr("tralgos.operators.inertia.SparseFactor.error_bound", error)
+        assert _least_eigenvalue(M) == pytest.approx(bound, rel=1e-12)
+
+
+@pytest.mark.parametrize("method", ["krylov", "direct"])
+def test_rounding_is_measured_by_the_whole_matrix(method: str) -> None:
+    """lambda_1 = -1e-3 beside 1e9: no factorisation tells more, and the result says so.
+
+    With g = 0 there is no Krylov space, and the evidence alone knows the size of H.
+    """
+    e = np.array([-1e-3, 0.5, 1.0, 2.0, 3.0, 1e9])
+    rng = np.random.default_rng(0)
+    Q, _ = np.linalg.qr(rng.standard_normal((6, 6)))
+    H = (Q * e) @ Q.T
+    H = scipy.sparse.csr_array(0.5 * H + 0.5 * H.T)
+    result = solve_trs(H, np.zeros(6), 1.0, method=method, certify="exact")
+    assert result.status is Status.ROUNDING
+    assert np.isfinite(result.certificate.gap)
+    assert result.hard_case

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,9 @@ from theory_checks.claims.efficient_tr.iterations import (
     PRINTED,
     Armijo,
     armijo_search,
+    length,
     retracted,
+    riemannian_gradient,
     sign_cap,
     stretch,
     surely_accepted,
@@ -74,14 +77,14 @@ def test_every_algorithm_has_broken_versions() -> None:
 
 
 def test_what_is_ours_has_its_proof_on_a_page_and_in_a_section_that_exist() -> None:
-    docs = resources.files("theory_checks").joinpath("..", "docs")
+    docs = Path(__file__).parents[2] / "docs"
     for claim in CLAIMS.values():
         if not claim.ours and claim.verdict is not Verdict.NEEDS:
             continue
         assert claim.proof.startswith("docs/"), claim.id
         page, section = claim.proof.removeprefix("docs/").split(", '")[0], claim.proof.split("'")[1]
-        text = docs.joinpath(page).read_text(encoding="utf-8")
-        assert f"## {section}\n" in text.replace("$", ""), claim.id
+        text = (docs / page).read_text(encoding="utf-8")
+        assert f"\n## {section}\n" in text, claim.id
 
 
 # --- screens ------------------------------------------------------------------------
@@ -214,6 +217,8 @@ def test_a_step_that_is_surely_accepted_is(
     n = len(eigenvalues)
     gradient = gradient[:n]
     z = reals(unit_vector(at[: n - 1]))
+    if length(riemannian_gradient(eigenvalues, gradient, z)) < 1e-20:
+        return
     sure = surely_accepted(eigenvalues, gradient, 0.25)
     first = sure if math.isfinite(sure) else 1.0
     following, tries = armijo_search(eigenvalues, gradient, z, Armijo(first, 0.5, 0.25), PRINTED)

@@ -28,25 +28,22 @@ class _Scale:
         finite = [x for x in numbers if math.isfinite(x)]
         low, high = min(finite), max(finite)
         self.logarithmic = low > 0 and high / low > _DECADES
+        if low == high:
+            width = abs(low) or 1.0
+            low, high = low - width / 2, high + width / 2
+        self.ends = (low, high)
         self._low, self._high = self._seen(low), self._seen(high)
-        if self._low == self._high:
-            width = abs(self._low) or 1.0
-            self._low, self._high = self._low - width / 2, self._high + width / 2
 
     def _seen(self, x: float) -> float:
         return math.log10(x) if self.logarithmic else x
-
-    def ends(self) -> tuple[float, float]:
-        if self.logarithmic:
-            return 10.0**self._low, 10.0**self._high
-        return self._low, self._high
 
     def at(self, x: float) -> float:
         if math.isinf(x):
             return 0.0 if x < 0 else _WIDTH
         # By halves, so that the largest numbers do not overflow.
         width = self._high / 2 - self._low / 2
-        share = (self._seen(x) / 2 - self._low / 2) / width
+        # The smallest ones may have no width.
+        share = (self._seen(x) / 2 - self._low / 2) / width if width > 0.0 else 0.5
         return _EDGE + share * (_WIDTH - 2 * _EDGE)
 
 
@@ -104,7 +101,7 @@ def _strip(figure: dict[str, Any], scale: _Scale) -> Markup:
         element("line", y1=_MIDDLE, y2=_MIDDLE, class_="interval", **ends),
         element("circle", cx=f"{scale.at(value):.1f}", cy=_MIDDLE, r=4, class_="value"),
     ]
-    first, last = scale.ends()
+    first, last = scale.ends
     labels = [
         element("text", plain(first), x=0, y=32),
         element("text", plain(last), x=_WIDTH, y=32, text_anchor="end"),
