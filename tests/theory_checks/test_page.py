@@ -33,6 +33,7 @@ from theory_checks.claim import Answer, Figure, Level, Verdict
 from theory_checks.claims import every_claim
 from theory_checks.cli import main
 from theory_checks.page import formulas, page_html, write_page
+from theory_checks.page.figures import figures_block
 from theory_checks.page.formulas import formula, hypothesis_text, mathml
 from theory_checks.page.instances import instance_block, instance_file
 from theory_checks.page.markup import element
@@ -534,6 +535,7 @@ def test_colours_have_contrast_enough(scheme):
         (r"J \in \mathbb R^{p \times o}", "ℝ"),
         (r"\begin{bmatrix}1\\2\end{bmatrix}^{-1}", "</mtable>"),
         (r"\tfrac12 \beta", "<mfrac>"),
+        (r"\Bigl\{ a, \Bigl\lceil b \Bigr\rceil \Bigr\}", ">⌈</mo>"),
     ],
 )
 def test_formulas_become_mathml(tex, inside):
@@ -729,6 +731,11 @@ def test_strips_show_the_interval_where_it_is():
 def test_exact_figure_that_is_claimed_exactly_is_in_the_middle():
     (strip,) = interval_strips([plain_figure(1.0, 1.0, 1.0, [1.0, 1.0])])
     assert Page(strip).all("circle")[0]["attrs"]["cx"] == "110.0"
+
+
+def test_ends_of_a_narrow_interval_are_told_apart():
+    figure = {**plain_figure(2.0, 1.9999999, 2.0000001), "paper": "", "as_recorded": True}
+    assert "1.9999999" in Page(figures_block([figure])).elements[0]["text"]
 
 
 def test_figures_of_one_name_share_a_scale():

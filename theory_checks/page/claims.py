@@ -64,7 +64,7 @@ def _hypothesis_row(views: list[FormView], key: tuple[str, str], labelled: bool)
         if (hypothesis["name"], hypothesis["text"]) == key
     ]
     told = [(view, said) for view, h in named if (said := _without(view, h)) is not None]
-    if len(told) > 1:
+    if len({said for _, said in told}) > 1:
         without = joined(
             [element("p", element("b", f"{view.name}: "), said) for view, said in told]
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 from theory_checks.page.instances import folded
 from theory_checks.page.markup import Child, Markup, element, joined, words
-from theory_checks.page.numbers import number
+from theory_checks.page.numbers import number, plain
 from theory_checks.page.strips import interval_strips
 from theory_checks.page.tables import Column, body, table
 
@@ -20,15 +20,18 @@ _DIGITS = 4
 _ANSWERS = {"consistent": "holds", "not consistent": "refuted", "can't tell": "needs"}
 
 
-def _range(ends: list[Any]) -> Markup:
-    return joined(number(ends[0], _DIGITS), " to ", number(ends[1], _DIGITS))
+def _range(ends: list[Any], digits: int = _DIGITS) -> Markup:
+    return joined(number(ends[0], digits), " to ", number(ends[1], digits))
 
 
 def _value(figure: dict[str, Any]) -> Markup:
     value = element("b", number(figure["value"], _DIGITS))
     if figure["low"] == figure["high"] == figure["value"]:
         return value
-    interval = element("span", _range([figure["low"], figure["high"]]), class_="interval")
+    ends = [figure["low"], figure["high"]]
+    # As many digits as it takes to tell the ends apart.
+    digits = next((d for d in range(_DIGITS, 10) if plain(ends[0], d) != plain(ends[1], d)), 10)
+    interval = element("span", _range(ends, digits), class_="interval")
     return joined(value, " ", interval)
 
 

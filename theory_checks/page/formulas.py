@@ -35,6 +35,19 @@ _LETTER = re.compile(r"(\\math(?:bb|bf|cal|frak|rm|sf))\s+([A-Za-z])(?![A-Za-z])
 #: Relations and signs that the converter takes for letters, which have no space around them.
 _OPERATORS = frozenset("⪰⪯±∓∼⊥≈≃≅∝≪≫⟨⟩")
 
+#: Delimiters that the converter hands through behind a size.
+_DELIMITERS = {
+    r"\{": "{",
+    r"\}": "}",
+    r"\|": "‖",
+    r"\lceil": "⌈",
+    r"\rceil": "⌉",
+    r"\lfloor": "⌊",
+    r"\rfloor": "⌋",
+    r"\langle": "⟨",
+    r"\rangle": "⟩",
+}
+
 #: Brackets with an exponent: without braces it would be the closing one's alone.
 _GROUP = re.compile(
     r"(?:\\begin\{([bp]matrix)\}.*?\\end\{\1\}|\\[bB]igg?l[(\[].*?\\[bB]igg?r[)\]])(?=\^)"
@@ -72,6 +85,7 @@ def _spacing(tag: str, text: str) -> tuple[str, dict[str, str]]:
 def _rewritten(node: Element) -> Markup:
     tag = node.tag.rsplit("}", 1)[-1]
     text = html.unescape(node.text or "")
+    text = _DELIMITERS.get(text, text)
     if tag not in _ELEMENTS or text.startswith("\\"):
         raise _UnknownError(tag)
     tag, spaces = _spacing(tag, text)

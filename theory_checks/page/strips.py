@@ -103,8 +103,8 @@ def _strip(figure: dict[str, Any], scale: _Scale) -> Markup:
     ]
     first, last = scale.ends
     labels = [
-        element("text", plain(first), x=0, y=32),
-        element("text", plain(last), x=_WIDTH, y=32, text_anchor="end"),
+        element("text", plain(first, 4), x=0, y=32),
+        element("text", plain(last, 4), x=_WIDTH, y=32, text_anchor="end"),
     ]
     if scale.logarithmic:
         labels.append(element("text", "log", x=_WIDTH / 2, y=32, text_anchor="middle"))
