@@ -396,7 +396,9 @@ def numbers_of(claim):
         if evidence["tightest"] is not None:
             yield from (evidence["tightest"][k] for k in ("ratio", "computed", "theoretical"))
     for figure in claim["figures"]:
-        yield from (figure[key] for key in ("value", "low", "high"))
+        yield figure["value"]
+        if not figure["low"] == figure["high"] == figure["value"]:
+            yield from (figure["low"], figure["high"])
         yield from figure["claimed"] or ()
 
 
@@ -736,6 +738,8 @@ def test_exact_figure_that_is_claimed_exactly_is_in_the_middle():
 def test_ends_of_a_narrow_interval_are_told_apart():
     figure = {**plain_figure(2.0, 1.9999999, 2.0000001), "paper": "", "as_recorded": True}
     assert "1.9999999" in Page(figures_block([figure])).elements[0]["text"]
+    exact = {**figure, **plain_figure(2.0, 2.0 - 4e-16, 2.0)}
+    assert " to " not in Page(figures_block([exact])).elements[0]["text"]
 
 
 def test_figures_of_one_name_share_a_scale():

@@ -30,7 +30,7 @@ from theory_checks.strategies import vectors
 
 __all__ = ["claims"]
 
-_SOURCE = "tralgos documentation"
+_SOURCE = "beyond the papers"
 
 #: The methods whose steps are certified: exact ones, and ones that stop far from the optimum.
 _METHODS: dict[str, Any] = {

@@ -29,7 +29,7 @@ from theory_checks.claims import gauss_radau_rounding
 
 __all__ = ["claims"]
 
-_SOURCE = "tralgos documentation"
+_SOURCE = "beyond the papers"
 
 #: Trials at the quick level; the others multiply them.
 _TRIALS = 200

@@ -26,7 +26,7 @@ from theory_checks.strategies import vectors
 
 __all__ = ["claims"]
 
-_SOURCE = "tralgos documentation"
+_SOURCE = "beyond the papers"
 
 #: Decimal digits for the Lanczos recurrence.
 _RADAU_DIGITS = 200

@@ -27,7 +27,7 @@ from theory_checks.precise import dot, norm, reals
 
 __all__ = ["claims"]
 
-_SOURCE = "tralgos documentation"
+_SOURCE = "beyond the papers"
 
 #: From the recurrence, the last weight and nu to the bound of a step, without what it misses.
 StepBound = Callable[[list[float], list[float], float, float], float]

@@ -15,7 +15,8 @@ __all__ = ["figures_block"]
 #: More figures than these are shown on demand.
 _SHOWN = 12
 
-_DIGITS = 4
+#: Digits of a figure, and the most that its interval is given in: one that is smaller is not shown.
+_DIGITS, _MOST = 4, 10
 
 _ANSWERS = {"consistent": "holds", "not consistent": "refuted", "can't tell": "needs"}
 
@@ -26,11 +27,13 @@ def _range(ends: list[Any], digits: int = _DIGITS) -> Markup:
 
 def _value(figure: dict[str, Any]) -> Markup:
     value = element("b", number(figure["value"], _DIGITS))
-    if figure["low"] == figure["high"] == figure["value"]:
+    if len({plain(figure[key], _MOST) for key in ("value", "low", "high")}) == 1:
         return value
     ends = [figure["low"], figure["high"]]
     # As many digits as it takes to tell the ends apart.
-    digits = next((d for d in range(_DIGITS, 10) if plain(ends[0], d) != plain(ends[1], d)), 10)
+    digits = next(
+        (d for d in range(_DIGITS, _MOST) if plain(ends[0], d) != plain(ends[1], d)), _MOST
+    )
     interval = element("span", _range(ends, digits), class_="interval")
     return joined(value, " ", interval)
 

@@ -33,7 +33,7 @@ _PRIMES = re.compile(r"('+)\^(\{[^{}]*\}|\\[A-Za-z]+|[^\s\\{}])")
 _LETTER = re.compile(r"(\\math(?:bb|bf|cal|frak|rm|sf))\s+([A-Za-z])(?![A-Za-z])")
 
 #: Relations and signs that the converter takes for letters, which have no space around them.
-_OPERATORS = frozenset("⪰⪯±∓∼⊥≈≃≅∝≪≫⟨⟩")
+_OPERATORS = frozenset("⪰⪯±∓∼~⊥≈≃≅∝≪≫⟨⟩")
 
 #: Delimiters that the converter hands through behind a size.
 _DELIMITERS = {
