@@ -1,4 +1,4 @@
-"""The wheel holds both packages, their marker files and the kept counterexamples."""
+"""The wheel holds both packages, their marker files, the kept counterexamples, the page's style and the schemas."""
 
 from __future__ import annotations
 
@@ -59,6 +59,9 @@ def test_wheel_holds_what_it_should_and_nothing_else(wheel: Path) -> None:
     kept = (ROOT / "theory_checks" / "counterexamples").glob("*.json")
     for path in kept:
         assert f"theory_checks/counterexamples/{path.name}" in names
+    assert "theory_checks/page/ledger.css" in names
+    for path in (ROOT / "theory_checks" / "schemas").glob("*.json"):
+        assert f"theory_checks/schemas/{path.name}" in names
 
 
 def test_wheel_imports_in_a_clean_environment(wheel: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from theory_checks.evidence import FormEvidence, Violation
 from theory_checks.ledger import Entry
 from theory_checks.margins import worst_margin
 from theory_checks.provenance import versions
-from theory_checks.replay import Record, write
+from theory_checks.replay import Record, file_name, write
 from theory_checks.runner import Run
 
 __all__ = ["LEDGER_SCHEMA", "ledger_document", "write_instances"]
@@ -149,7 +149,6 @@ def write_instances(entries: Iterable[Entry], folder: Path) -> list[Path]:
     for entry in entries:
         for name, evidence in entry.forms.items():
             for record in _records(entry.claim, name, evidence):
-                stem = f"{entry.claim.id.replace('/', '.')}.{name}.{record.kind}"
-                paths.append(folder / f"{stem}.json")
+                paths.append(folder / file_name(record.claim, record.form, record.kind))
                 write(record, paths[-1])
     return paths

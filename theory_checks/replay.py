@@ -25,6 +25,7 @@ __all__ = [
     "Record",
     "ReplayError",
     "Replayed",
+    "file_name",
     "kept",
     "read",
     "replay",
@@ -88,6 +89,11 @@ def seal(document: Mapping[str, Any]) -> str:
     content = {key: value for key, value in document.items() if key != "sha256"}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def file_name(claim: str, form: str, kind: str) -> str:
+    """Return the name of the file that an instance of a run is written to."""
+    return f"{claim.replace('/', '.')}.{form}.{kind}.json"
 
 
 def write(record: Record, path: Path) -> None:

@@ -99,6 +99,8 @@ class Search:
         computed, theoretical = (float(side) for side in pair)
         small, large = sorted((abs(computed), abs(theoretical)))
         ratio = 1.0 if large == 0.0 else small / large
+        if computed * theoretical < 0.0:
+            ratio = 0.0  # on two sides of zero: not close, whatever their sizes
         if math.isnan(ratio) or math.isinf(large):
             return None
         if self.tightest is None or ratio > self.tightest.ratio:

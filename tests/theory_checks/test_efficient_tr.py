@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from theory_checks.claim import Instance, Verdict
 from theory_checks.claims.efficient_tr import claims as group
-from theory_checks.claims.efficient_tr.algorithm_2 import with_rule
+from theory_checks.claims.efficient_tr.armijo import with_rule
 from theory_checks.claims.efficient_tr.bulk import drawn_problems, dual_minimum, plain_row
 from theory_checks.claims.efficient_tr.common import problem, unit_vector
 from theory_checks.claims.efficient_tr.iterations import (

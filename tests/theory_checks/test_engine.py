@@ -195,6 +195,13 @@ def test_a_bound_is_kept_where_it_is_tightest_with_both_sides():
     assert result.tightest.theoretical == 1e3
 
 
+def test_sides_of_opposite_sign_are_not_close():
+    form = toys.form(toys.square, bound=lambda i: (-abs(i["x"]) - 1.0, abs(i["x"]) + 1.0))
+    result = hunt(form, SMALL, seed=1)
+    assert result.tightest is not None
+    assert result.tightest.ratio == 0.0
+
+
 def test_dropping_a_needed_hypothesis_makes_the_form_fail():
     (outcome,) = hypothesis_dropped(toys.form(toys.cube, toys.POSITIVE), SMALL, 1)
     assert outcome.as_recorded

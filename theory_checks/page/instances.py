@@ -10,6 +10,7 @@ from urllib.parse import quote
 from theory_checks.page.markup import Markup, element, joined
 from theory_checks.page.numbers import is_number, number
 from theory_checks.page.plane import drawing
+from theory_checks.replay import file_name
 
 __all__ = ["folded", "instance_block", "instance_file", "replay_line"]
 
@@ -24,7 +25,7 @@ _DIGITS = 6
 
 def instance_file(claim_id: str, form: str, kind: str) -> str:
     """Return the path, from the page, of the file that an instance was written to."""
-    return f"instances/{claim_id.replace('/', '.')}.{form}.{kind}.json"
+    return f"instances/{file_name(claim_id, form, kind)}"
 
 
 def _scalar(value: Any) -> Markup:
@@ -90,7 +91,13 @@ def replay_line(file: str, modules: Iterable[str] = ()) -> Markup:
     options = "".join(f" --module {shlex.quote(name)}" for name in modules)
     command = f"theory-checks replay{options} {shlex.quote(file)}"
     link = element("a", "Instance file", href=quote(file))
-    return element("p", link, "; to evaluate it anew: ", element("code", command), class_="replay")
+    return element(
+        "p",
+        link,
+        "; to evaluate it anew, in this page's folder: ",
+        element("code", command),
+        class_="replay",
+    )
 
 
 def instance_block(instance: dict[str, Any], *below: Markup | None, drawn: bool = False) -> Markup:

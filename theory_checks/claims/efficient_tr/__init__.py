@@ -8,6 +8,7 @@ from theory_checks.claims.efficient_tr import (
     change_of_variable,
     differences,
     lemma_1,
+    phase_bounds,
     phase_length,
     phase_one,
     phase_two,
@@ -15,6 +16,7 @@ from theory_checks.claims.efficient_tr import (
     proposition_1,
     riemannian,
     safe_descent,
+    srelu,
     stationary,
     theorem_3,
     theorem_8,
@@ -36,9 +38,11 @@ def claims() -> tuple[Claim, ...]:
         phases,
         phase_one,
         phase_length,
+        phase_bounds,
         phase_two,
         theorem_8,
         riemannian,
         differences,
+        srelu,
     )
     return tuple(claim for module in modules for claim in module.claims())

@@ -29,6 +29,7 @@ from theory_checks.claim import (
     Verdict,
     in_roundings,
 )
+from theory_checks.claims.efficient_tr.armijo import ARMIJO, rule_of, rules, with_rule
 from theory_checks.claims.efficient_tr.bulk import norms, plain_row, row_dots
 from theory_checks.claims.efficient_tr.common import (
     EXACT,
@@ -49,7 +50,6 @@ from theory_checks.claims.efficient_tr.common import (
 from theory_checks.claims.efficient_tr.iterations import (
     CAPPED,
     PRINTED,
-    Armijo,
     Sphere,
     Vector,
     descend_on_sphere,
@@ -62,9 +62,9 @@ from theory_checks.claims.efficient_tr.iterations import (
 )
 from theory_checks.oracle import gradient_at, model, solve_in_eigenbasis
 from theory_checks.precise import Real, reals
-from theory_checks.strategies import fractions_of_one, numbers, problems
+from theory_checks.strategies import fractions_of_one, problems
 
-__all__ = ["ARMIJO", "claims", "handed_over", "rule_of", "rules", "with_rule"]
+__all__ = ["claims", "handed_over"]
 
 #: Iterations of each phase of Algorithm 2 that are run, and those followed at fifty digits.
 _PHASE_ONE, _PHASE_TWO, _FOLLOWED = 400, 150, 3
@@ -78,39 +78,6 @@ _EXCESS = 1e-5
 
 def _size(instance: Instance) -> float:
     return operator_norm(instance) + float(np.linalg.norm(instance["gradient"]))
-
-
-def rule_of(instance: Instance) -> Armijo:
-    """Return the line search of an instance."""
-    return Armijo(instance["first step"], instance["shrink"], instance["sigma"])
-
-
-def with_rule(
-    instance: Instance, first: float, sigma: float = 0.5, shrink: float = 0.5
-) -> Instance:
-    """Return the instance with a line search."""
-    return {**instance, "first step": first, "shrink": shrink, "sigma": sigma}
-
-
-def rules() -> dict[str, SearchStrategy[float]]:
-    """Return strategies for the parameters of a line search."""
-    return {
-        "first step": st.one_of(
-            st.just(1.0),
-            numbers(8.0).map(abs).filter(lambda x: x > 1e-3),
-            st.sampled_from([0.125, 8.0]),
-        ),
-        "shrink": st.sampled_from([0.5, 0.8, 0.1]),
-        "sigma": st.sampled_from([0.5, 0.1, 1e-4, 0.75]),
-    }
-
-
-ARMIJO = Condition(
-    "Armijo's rule",
-    r"\bar\alpha > 0,\ 0 < \text{shrink} < 1,\ 0 < \sigma < 1",
-    lambda i: i["first step"] > 0 and 0 < i["shrink"] < 1 and 0 < i["sigma"] < 1,
-    kept="It is the definition of the line search.",
-)
 
 
 def handed_over(

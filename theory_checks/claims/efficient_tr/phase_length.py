@@ -1,4 +1,4 @@
-"""Section 3.2, how long phase I lasts: Lemma 6, equation 10, and bounds from both sides."""
+"""Section 3.2, how long phase I lasts: Lemma 6 and equation 10."""
 
 from __future__ import annotations
 
@@ -44,19 +44,23 @@ from theory_checks.claims.efficient_tr.common import (
 )
 from theory_checks.claims.efficient_tr.iterations import Vector, gradient_descent, gradient_step
 from theory_checks.experiments.ensemble import (
-    ALPHA,
-    LAMBDAS,
-    SIZES,
-    Ensemble,
     fit_figures,
-    interval,
-    phase_one_lengths,
-    sample,
 )
-from theory_checks.precise import Real, dot, norm, precise, reals
+from theory_checks.precise import Real, dot, precise, reals
 from theory_checks.strategies import fractions_of_one, problems
 
-__all__ = ["claims"]
+__all__ = [
+    "claims",
+    "conditions",
+    "drawn",
+    "edges",
+    "logarithmic",
+    "phase_one_length",
+    "sabotage",
+    "screened_length",
+    "slack_5",
+    "strategy",
+]
 
 #: Iterations of phase I that are run at most, and those of the screens.
 _LONGEST, _SCREENED = 300, 40
@@ -64,7 +68,9 @@ _LONGEST, _SCREENED = 300, 40
 Step = Callable[[Vector, Vector, Real], Vector]
 
 
-def _strategy() -> SearchStrategy[Instance]:
+def strategy() -> SearchStrategy[Instance]:
+    """Return problems whose phase I ends, most of them soon."""
+
     # A bound that is short enough to run needs lambda1 < 0 and g1 != 0 well away from 0.
     def bent(instance: Instance) -> Instance:
         spectrum = instance["eigenvalues"]
@@ -75,7 +81,7 @@ def _strategy() -> SearchStrategy[Instance]:
     return problems(4, alpha=fractions_of_one(), fraction=steps).map(bent)
 
 
-def _phase_one_length(instance: Instance, step: Step = gradient_step) -> int | None:
+def phase_one_length(instance: Instance, step: Step = gradient_step) -> int | None:
     """The t* with ||z_t*|| < 1 <= ||z_{t*+1}||; None when it does not come."""
     run = gradient_descent(
         reals(instance["eigenvalues"]),
@@ -115,14 +121,14 @@ def _bound_10(instance: Instance) -> float:
 
 
 def _length_margin(instance: Instance, bound: float, step: Step = gradient_step) -> Margins:
-    reached = _phase_one_length(instance, step)
+    reached = phase_one_length(instance, step)
     if reached is None or math.isnan(bound):
         return {"phase I ends in time": -math.inf}
     return {"phase I ends in time": in_roundings(bound - reached, max(1.0, bound), EXACT)}
 
 
 def _length_pair(instance: Instance, bound: float) -> tuple[float, float] | None:
-    reached = _phase_one_length(instance)
+    reached = phase_one_length(instance)
     return None if reached is None or not bound > 0 else (float(reached), bound)
 
 
@@ -135,14 +141,16 @@ _RUNNABLE = Condition(
 )
 
 
-def _edges() -> Iterable[Instance]:
+def edges() -> Iterable[Instance]:
+    """Yield edge cases: one dimension, tiny starts, a repeated eigenvalue."""
     yield problem([-1.0], [1.0], 0.5)
     yield problem([-1.0], [2.0**-20], 2.0**-20, 0.125)
     yield problem([-1.0, -1.0], [0.5, 0.5], 0.1)
     yield problem([-1.0, 4.0], [2.0**-20, 1.0], 0.1)
 
 
-def _conditions(*, steps: Dropped | None, beyond: Instance) -> tuple[Condition, ...]:
+def conditions(*, steps: Dropped | None, beyond: Instance) -> tuple[Condition, ...]:
+    """Return the hypotheses; `steps` drops Assumption 1, `beyond` breaks Assumption 2."""
     kept = "" if steps else "With a longer step the bounds' convexity in lambda is lost."
     return (
         negative_curvature(
@@ -184,7 +192,9 @@ def _shrunk(z: Vector, slope: Vector, eta: Real) -> Vector:
     return [(x - eta * d) * (1 - eta * eta / 4) for x, d in zip(z, slope, strict=True)]
 
 
-def _sabotage(margins: Callable[[Instance, Step], Margins]) -> tuple[Sabotage, ...]:
+def sabotage(margins: Callable[[Instance, Step], Margins]) -> tuple[Sabotage, ...]:
+    """Return broken versions of gradient descent, judged by `margins`."""
+
     def broken(name: str, step: Step) -> Sabotage:
         return Sabotage(name, lambda instance: margins(instance, step))
 
@@ -198,14 +208,15 @@ def _sabotage(margins: Callable[[Instance, Step], Margins]) -> tuple[Sabotage, .
 # --- in bulk ------------------------------------------------------------------------
 
 
-def _drawn(rng: np.random.Generator, size: int) -> Mapping[str, np.ndarray]:
+def drawn(rng: np.random.Generator, size: int) -> Mapping[str, np.ndarray]:
+    """Draw indefinite problems, half of them with g nearly along the first eigenvector."""
     arrays = drawn_problems(rng, size, largest=3, indefinite=True)
     # Along the first eigenvector alone the bound is attained in the limit.
     arrays["gradient"][::2, 1:] *= 0.01
     return arrays
 
 
-def _screened_length(xp: Any, arrays: Mapping[str, Any]) -> Any:
+def screened_length(xp: Any, arrays: Mapping[str, Any]) -> Any:
     """t*, and -1 where phase I takes longer than the screen runs."""
     spectra, slopes = arrays["eigenvalues"], arrays["gradient"]
     eta = (arrays["fraction"] / xp.max(xp.abs(spectra), axis=1))[:, None]
@@ -220,129 +231,20 @@ def _screened_length(xp: Any, arrays: Mapping[str, Any]) -> Any:
     return reached
 
 
-def _logarithmic(xp: Any, arrays: Mapping[str, Any], size: Any, begun: Any) -> Any:
+def logarithmic(xp: Any, arrays: Mapping[str, Any], size: Any, begun: Any) -> Any:
     """T(size, lambda_1): when a component of this size alone would reach the sphere."""
     depth = -arrays["eigenvalues"][:, 0]
     eta = arrays["fraction"] / xp.max(xp.abs(arrays["eigenvalues"]), axis=1)
     return (xp.log1p(depth / size) - xp.log1p(begun * depth)) / xp.log1p(eta * depth)
 
 
-def _slack_5(xp: Any, arrays: Mapping[str, Any], *, with_start: bool = True) -> Any:
-    reached = _screened_length(xp, arrays)
+def slack_5(xp: Any, arrays: Mapping[str, Any], *, with_start: bool = True) -> Any:
+    """Return (bound - t*) over the bound (5), or over (10); 1 where the run is too short."""
+    reached = screened_length(xp, arrays)
     begun = arrays["alpha"] / norms(xp, arrays["gradient"])
     first = xp.abs(arrays["gradient"][:, 0])
-    bound = _logarithmic(xp, arrays, first, begun if with_start else 0.0 * begun)
+    bound = logarithmic(xp, arrays, first, begun if with_start else 0.0 * begun)
     return xp.where(reached < 0.0, 1.0, (bound - reached) / xp.maximum(bound, 1.0))
-
-
-def _slack_both(xp: Any, arrays: Mapping[str, Any]) -> Any:
-    reached = _screened_length(xp, arrays)
-    lengths = norms(xp, arrays["gradient"])
-    lower = _logarithmic(xp, arrays, lengths, arrays["alpha"] / lengths)
-    slack = (reached + 1.0 - lower) / xp.maximum(lower, 1.0)
-    return xp.where(reached < 0.0, 1.0, xp.minimum(slack, _slack_5(xp, arrays)))
-
-
-# --- bounds from both sides ---------------------------------------------------------
-
-
-def _time_to_sphere(instance: Instance, size: Real, curvature: Real) -> Real:
-    """T(size, m): the real t at which size u(m, t) = 1; infinite where that never comes."""
-    context = precise()
-    eta, begun = step_size(instance), context.mpf(instance["alpha"])
-    begun = begun / norm(reals(instance["gradient"]))
-    if curvature == 0:
-        return (1 / size - begun) / eta
-    if curvature >= size:
-        return context.inf
-    factor = 1 - eta * curvature
-    if begun * curvature >= 1 or factor <= 0:
-        return context.inf
-    quotient = (1 - curvature / size) / (1 - begun * curvature)
-    return context.log(quotient) / context.log(factor)
-
-
-def _upper_times(instance: Instance) -> list[Real]:
-    """T(||P_k g||, Rayleigh quotient of P_k g) for the projections on the k lowest."""
-    spectrum, slope = reals(instance["eigenvalues"]), reals(instance["gradient"])
-    pairs = sorted(zip(spectrum, slope, strict=True))
-    times = []
-    for k in range(1, len(pairs) + 1):
-        square = sum(g * g for _, g in pairs[:k])
-        if square == 0:
-            continue
-        curvature = sum(h * g * g for h, g in pairs[:k]) / square
-        times.append(_time_to_sphere(instance, precise().sqrt(square), curvature))
-    return times
-
-
-def _two_sided_terms(instance: Instance, step: Step) -> tuple[int, Real, Real] | None:
-    """(t*, lower bound on t* + 1, upper bound on t*)."""
-    reached = _phase_one_length(instance, step)
-    if reached is None:
-        return None
-    size = norm(reals(instance["gradient"]))
-    lowest = precise().mpf(min(instance["eigenvalues"]))
-    lower = _time_to_sphere(instance, size, lowest)
-    times = _upper_times(instance)
-    return reached, lower, min(times) if times else precise().inf
-
-
-def _two_sided_margins(instance: Instance, step: Step = gradient_step) -> Margins:
-    terms = _two_sided_terms(instance, step)
-    if terms is None:
-        return {"phase I ends in time": -math.inf}
-    reached, lower, upper = terms
-    return {
-        "phase I ends in time": in_roundings(upper - reached, max(1, upper), EXACT),
-        "and not before": in_roundings(reached + 1 - lower, max(1, lower), EXACT),
-    }
-
-
-def _two_sided_bound(instance: Instance) -> tuple[float, float] | None:
-    terms = _two_sided_terms(instance, gradient_step)
-    if terms is None or not terms[2] > 0:
-        return None
-    return float(terms[0]), float(terms[2])
-
-
-def _best_bound(spectrum: np.ndarray, slope: np.ndarray, eta: float) -> float:
-    """The smallest of the upper bounds, in float64, for the ensemble of Section 4.1."""
-    squares = np.cumsum(slope**2)
-    sizes, curved = np.sqrt(squares), np.cumsum(spectrum * slope**2) / squares
-    begun = ALPHA / sizes[-1]
-    reachable = curved < sizes
-    quotient = (1 - curved[reachable] / sizes[reachable]) / (1 - begun * curved[reachable])
-    return float(np.min(np.log(quotient) / np.log1p(-eta * curved[reachable])))
-
-
-def _shares(drawn: Ensemble, shift: float, reached: float) -> tuple[float, float, float]:
-    """t* over the best upper bound and over (5), and the lower bound over t* + 1."""
-    eta, size = drawn.eta(), float(np.linalg.norm(drawn.slope))
-    growth, begun = math.log1p(eta * shift), math.log1p(ALPHA * shift / size)
-    lower = (math.log1p(shift / size) - begun) / growth
-    single = (math.log1p(shift / abs(drawn.slope[0])) - begun) / growth
-    best = _best_bound(drawn.spectrum - shift, drawn.slope, eta)
-    return reached / best, reached / single, lower / (reached + 1)
-
-
-def _sharper_figures(level: Level, seed: int) -> tuple[Figure, ...]:
-    """t* over the smallest of the upper bounds, and the lower bound over t* + 1."""
-    dimension, samples = SIZES[level]
-    rng = np.random.default_rng([seed, 41])
-    rows: list[np.ndarray] = []
-    for _ in range(samples):
-        drawn = sample(dimension, rng)
-        lengths = phase_one_lengths(drawn, LAMBDAS)
-        pairs = zip(LAMBDAS, lengths.tolist(), strict=True)
-        rows.append(np.mean([_shares(drawn, shift, t) for shift, t in pairs], axis=0))
-    best, single, lower = (interval(column.tolist()) for column in np.array(rows).T)
-    n, share = f"n = {dimension}", (0.0, 1.0)
-    return (
-        Figure(f"t* over the best upper bound, {n}", *best, share, "", share),
-        Figure(f"t* over (5), the bound of k = 1, {n}", *single, share, "", share),
-        Figure(f"the lower bound over t* + 1, {n}", *lower, share, "", share),
-    )
 
 
 # --- the claims ---------------------------------------------------------------------
@@ -359,14 +261,14 @@ def _lemma_6() -> Claim:
         "log(w_0 - 1/(eta lambda1))] / log(1 - eta lambda1), w_0 = -z_0^(1)/(eta g1)",
         r"t^* \le \frac{\log(\frac1{\eta|g^{(1)}|}-\frac1{\eta\lambda_1})"
         r"-\log(w_0-\frac1{\eta\lambda_1})}{\log(1-\eta\lambda_1)}",
-        _conditions(steps=_ANY_STEP, beyond=problem([-4.0], [1.0], -0.75)),
-        _strategy,
+        conditions(steps=_ANY_STEP, beyond=problem([-4.0], [1.0], -0.75)),
+        strategy,
         _lemma_6_margins,
-        edges=_edges,
-        screen=Screen(_drawn, _slack_5, plain_row),
+        edges=edges,
+        screen=Screen(drawn, slack_5, plain_row),
         reduce=fewer_dimensions,
         bound=lambda i: _length_pair(i, _bound_5(i)),
-        sabotage=_sabotage(_lemma_6_margins),
+        sabotage=sabotage(_lemma_6_margins),
         effort=60,
     )
     return Claim(
@@ -402,14 +304,14 @@ def _eq_10() -> Claim:
         "lambda = -lambda1; its shape fits the measured lengths and the bound is 'quite accurate'",
         r"t^* \le \frac{\log(1+\lambda/|g^{(1)}|)}{\log(1+\eta\lambda)} = "
         r"\frac{\log(1+c_1\lambda)}{\log(1+c_2\lambda)}",
-        _conditions(steps=_ANY_STEP, beyond=problem([-4.0], [1.0], -0.25)),
-        _strategy,
+        conditions(steps=_ANY_STEP, beyond=problem([-4.0], [1.0], -0.25)),
+        strategy,
         margins,
-        edges=_edges,
-        screen=Screen(_drawn, lambda xp, arrays: _slack_5(xp, arrays, with_start=False), plain_row),
+        edges=edges,
+        screen=Screen(drawn, lambda xp, arrays: slack_5(xp, arrays, with_start=False), plain_row),
         reduce=fewer_dimensions,
         bound=lambda i: _length_pair(i, _bound_10(i)),
-        sabotage=_sabotage(margins)[:2],
+        sabotage=sabotage(margins)[:2],
         effort=40,
     )
     return Claim(
@@ -422,53 +324,12 @@ def _eq_10() -> Claim:
         measure=_eq_10_figures,
         notes="The inequality is true: w_0 >= 0 was replaced by 0. As a prediction it is loose: "
         "the other components of g push the iterate out long before the first one does. The "
-        "two-parameter shape fits well, but with a c2 of two to four times eta. 'Quite accurate' "
-        "is read as within a quarter; what the constants can be is in phase-one-length.",
+        "two-parameter shape fits well, but with constants that are not 1/|g1| and eta and that "
+        "change with n. 'Quite accurate' is read as within a quarter; what the constants can be is in phase-one-length.",
         proof="(5) decreases in w_0, which is not negative under Assumption 2.",
-    )
-
-
-def _phase_one_length_claim() -> Claim:
-    printed = Form(
-        "T(||g||, lambda1) - 1 <= t* <= min over k of T(||P_k g||, m_k), T(c, m) = "
-        "log((1 - m/c)/(1 - alpha m/||g||)) / log(1 - eta m), P_k the projection on the k lowest "
-        "eigenvectors and m_k the Rayleigh quotient of P_k g; k = 1 is (5), k = n needs no "
-        "eigenvector, and in (10) with c2 = eta and the start kept 1/||g|| <= c1 <= 1/|g1|",
-        r"T(\|g\|,\lambda_1) - 1 \le t^* \le \min_k T(\|P_k g\|, m_k),\quad T(c,m) = "
-        r"\frac{\log\frac{1-m/c}{1-\alpha m/\|g\|}}{\log(1-\eta m)}",
-        _conditions(
-            steps=Dropped(
-                (problem([-0.5, 4.0], [0.125, 0.125], 0.5, 4.0),),
-                note="A long step throws the other components out before the lower bound.",
-            ),
-            beyond=problem([-4.0], [1.0], -0.75),
-        ),
-        _strategy,
-        _two_sided_margins,
-        edges=lambda: (*_edges(), problem([-1.0, 1.0], [1.0, 1.0], 0.5, 0.99)),
-        screen=Screen(_drawn, _slack_both, plain_row),
-        reduce=fewer_dimensions,
-        bound=_two_sided_bound,
-        sabotage=_sabotage(_two_sided_margins),
-        effort=60,
-    )
-    return Claim(
-        "efficient-tr/phase-one-length",
-        "phase I from both sides, with all components of g",
-        PAPER,
-        "beside Lemma 6 and eq. 10",
-        Verdict.MEASURED,
-        printed,
-        measure=_sharper_figures,
-        notes="On the ensemble of Section 4.1 the smallest of the upper bounds is far closer than "
-        "(10), which sees one component of g. Both sides are attained: for g along the leftmost "
-        "eigenvector they differ by the one iteration of the rounding up.",
-        proof="docs/theory-efficient-tr.md, 'How long phase I lasts'.",
-        ours="Both bounds, the upper one with all components of g, and so the range of the "
-        "constants of (10).",
     )
 
 
 def claims() -> tuple[Claim, ...]:
     """Return the claims about the length of phase I."""
-    return (_lemma_6(), _eq_10(), _phase_one_length_claim())
+    return (_lemma_6(), _eq_10())

@@ -6,11 +6,9 @@ run as printed, so that the check does not lean on the closed form that the proo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from itertools import islice, pairwise
-from typing import Any
 
-import numpy as np
 from hypothesis.strategies import SearchStrategy
 
 from theory_checks.claim import (
@@ -21,18 +19,10 @@ from theory_checks.claim import (
     Instance,
     Margins,
     Sabotage,
-    Screen,
     Verdict,
     fact,
 )
 from theory_checks.claim import in_roundings as in_units
-from theory_checks.claims.efficient_tr.bulk import (
-    TINY,
-    drawn_problems,
-    norms,
-    plain_row,
-    row_dots,
-)
 from theory_checks.claims.efficient_tr.common import (
     EXACT,
     PAPER,
@@ -47,6 +37,7 @@ from theory_checks.claims.efficient_tr.common import (
     start,
     step_size,
 )
+from theory_checks.claims.efficient_tr.growth import flat_screen, followed_screen
 from theory_checks.claims.efficient_tr.iterations import Vector, gradient_descent, gradient_step
 from theory_checks.oracle import gradient_at
 from theory_checks.precise import Real, dot, norm, precise, reals
@@ -54,8 +45,8 @@ from theory_checks.strategies import fractions_of_one, problems
 
 __all__ = ["claims"]
 
-#: Iterations that Lemma 4 and Theorem 5 are followed for, and those of the screens.
-_FOLLOWED, _SCREENED = 20, 8
+#: Iterations that Lemma 4 and Theorem 5 are followed for.
+_FOLLOWED = 20
 
 Step = Callable[[Vector, Vector, Real], Vector]
 
@@ -220,55 +211,6 @@ def _theorem_5_bound(instance: Instance) -> tuple[float, float] | None:
     return _both_sides(_growths(instance), _decay(instance))
 
 
-# --- in bulk ------------------------------------------------------------------------
-
-
-def _drawn(rng: np.random.Generator, size: int) -> Mapping[str, np.ndarray]:
-    """Starts about as long as the norm can be to grow from, and some of any length."""
-    arrays = drawn_problems(rng, size, largest=4)
-    lengths = np.linalg.norm(arrays["gradient"], axis=1)
-    curved = np.sum(arrays["eigenvalues"] * arrays["gradient"] ** 2, axis=1)
-    limit = np.where(curved > 0, lengths**3 / np.maximum(curved, TINY), 1.0)
-    near = np.minimum(0.999, limit * 10.0 ** rng.normal(0.0, 0.1, size))
-    arrays["alpha"] = np.where(rng.random(size) < 0.7, near, arrays["alpha"])
-    return arrays
-
-
-def _slack(xp: Any, arrays: Mapping[str, Any], *, of_norm: bool) -> Any:
-    """The smallest (S_{t+1} - decay S_t) over its size, along eight iterates of every row."""
-    spectra, slopes = arrays["eigenvalues"], arrays["gradient"]
-    beta = xp.max(xp.abs(spectra), axis=1)
-    eta, lengths = arrays["fraction"] / beta, norms(xp, slopes)
-    decay = xp.maximum(1.0 - eta * lengths / arrays["alpha"], 0.0)
-    z = -(arrays["alpha"] / lengths)[:, None] * slopes
-    before, worst = None, xp.full(eta.shape, xp.inf)
-    for _ in range(_SCREENED):
-        gradient = spectra * z + slopes
-        following = z - eta[:, None] * gradient
-        if of_norm:
-            now = row_dots(xp, following - z, following + z)
-            size = row_dots(xp, z, z) + row_dots(xp, following, following)
-        else:
-            now = row_dots(xp, (spectra - beta[:, None]) * z, gradient)
-            size = beta * norms(xp, z) * (norms(xp, gradient) + lengths)
-        if before is not None:
-            worst = xp.minimum(worst, (now - decay * before) / (size + TINY))
-        before, z = now, following
-    return worst
-
-
-def _screen(*, of_norm: bool) -> Screen:
-    return Screen(_drawn, lambda xp, arrays: _slack(xp, arrays, of_norm=of_norm), plain_row)
-
-
-def _flat_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
-    """-z_0' grad f(z_0) over its size: negative where the paper's induction has no beginning."""
-    slopes = arrays["gradient"]
-    curved = row_dots(xp, arrays["eigenvalues"] * slopes, slopes)
-    rise = arrays["alpha"] * curved - norms(xp, slopes) ** 3
-    return -rise / (xp.abs(curved) + norms(xp, slopes) ** 3)
-
-
 # --- the claims ---------------------------------------------------------------------
 
 
@@ -324,7 +266,7 @@ def _lemma_4() -> Claim:
         _strategy,
         _printed_lemma_4,
         edges=_edges,
-        screen=Screen(drawn_problems, _flat_slack, plain_row),
+        screen=flat_screen(),
         reduce=fewer_dimensions,
         effort=40,
     )
@@ -341,7 +283,7 @@ def _lemma_4() -> Claim:
         _strategy,
         _lemma_4_margins,
         edges=lambda: (*_edges(), *_steep()),
-        screen=_screen(of_norm=False),
+        screen=followed_screen(of_norm=False),
         reduce=fewer_dimensions,
         bound=_lemma_4_bound,
         sabotage=_sabotage(_lemma_4_margins),
@@ -373,7 +315,7 @@ def _theorem_5() -> Claim:
         _strategy,
         _printed_theorem_5,
         edges=_edges,
-        screen=Screen(drawn_problems, _flat_slack, plain_row),
+        screen=flat_screen(),
         reduce=fewer_dimensions,
         effort=40,
     )
@@ -392,7 +334,7 @@ def _theorem_5() -> Claim:
         _strategy,
         _theorem_5_margins,
         edges=_edges,
-        screen=_screen(of_norm=True),
+        screen=followed_screen(of_norm=True),
         reduce=fewer_dimensions,
         bound=_theorem_5_bound,
         sabotage=_sabotage(_theorem_5_margins),

@@ -24,7 +24,7 @@ from theory_checks.claim import (
     Verdict,
     in_roundings,
 )
-from theory_checks.claims.efficient_tr.algorithm_2 import ARMIJO, rule_of, rules
+from theory_checks.claims.efficient_tr.armijo import ARMIJO, rule_of, rules
 from theory_checks.claims.efficient_tr.bulk import norms, plain_row, row_dots, unit_vectors
 from theory_checks.claims.efficient_tr.common import EXACT, PAPER, unit_vector
 from theory_checks.claims.efficient_tr.iterations import (

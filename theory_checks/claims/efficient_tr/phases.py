@@ -24,13 +24,8 @@ from theory_checks.claim import (
     Verdict,
     in_roundings,
 )
-from theory_checks.claims.efficient_tr.algorithm_2 import (
-    ARMIJO,
-    handed_over,
-    rule_of,
-    rules,
-    with_rule,
-)
+from theory_checks.claims.efficient_tr.algorithm_2 import handed_over
+from theory_checks.claims.efficient_tr.armijo import ARMIJO, rule_of, rules, with_rule
 from theory_checks.claims.efficient_tr.bulk import drawn_problems, norms, plain_row, row_dots
 from theory_checks.claims.efficient_tr.common import (
     EXACT,
