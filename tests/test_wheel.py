@@ -1,4 +1,4 @@
-"""The wheel holds both packages, their marker files, the kept counterexamples, the page's style and the schemas."""
+"""The wheel holds both packages, with what they read: counterexamples, schemas, the page's style."""
 
 from __future__ import annotations
 

@@ -325,7 +325,8 @@ def _eq_10() -> Claim:
         notes="The inequality is true: w_0 >= 0 was replaced by 0. As a prediction it is loose: "
         "the other components of g push the iterate out long before the first one does. The "
         "two-parameter shape fits well, but with constants that are not 1/|g1| and eta and that "
-        "change with n. 'Quite accurate' is read as within a quarter; what the constants can be is in phase-one-length.",
+        "change with n. 'Quite accurate' is read as within a quarter; what the constants can be "
+        "is in phase-one-length.",
         proof="(5) decreases in w_0, which is not negative under Assumption 2.",
     )
 
