@@ -1,4 +1,4 @@
-"""The wheel holds both packages, with what they read: counterexamples, schemas, the page's style."""
+"""The wheel holds both packages, with what they read: counterexamples, schemas, the page's CSS."""
 
 from __future__ import annotations
 
