@@ -81,7 +81,7 @@ class Hunt:
     violation : Violation or None
         The shrunk counterexample.
     seconds : float
-        Time spent.
+        Time of the processor spent.
     """
 
     instances: int
@@ -175,7 +175,7 @@ class FormEvidence:
 
 @dataclass(frozen=True)
 class Measured:
-    """The figures of a claim, and the seconds that they took."""
+    """The figures of a claim, and the seconds of the processor that they took."""
 
     figures: tuple[Figure, ...] = ()
     seconds: float = field(default=0.0, compare=False)

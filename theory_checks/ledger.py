@@ -29,7 +29,7 @@ class Entry:
     figures : tuple of Figure
         What was measured.
     seconds : float
-        Time of one core.
+        Time of the processor.
     """
 
     claim: Claim

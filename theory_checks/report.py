@@ -189,7 +189,7 @@ class Reporter:
 
     def evidence(self, entry: Entry) -> None:
         """Show what was found out about one claim, and how to see it again."""
-        self.line(f"\nevidence, gathered now in {entry.seconds:.1f} s: {entry.verdict.word}")
+        self.line(f"\nevidence, gathered now in {entry.seconds:.1f} s of the processor: {entry.verdict.word}")
         for name, form in entry.forms.items():
             self.line(f"\n{name}:")
             self._hunt(form.hunt)
@@ -248,7 +248,7 @@ class Reporter:
         self.line(
             "\nmargin: the worst, in roundings, of the true form; tightest: of the bound's sides, "
             "the smaller over the larger;\ndropped: hypotheses that did what is recorded; "
-            "broken: broken algorithms noticed; s: seconds of one core; *: goes beyond the paper"
+            "broken: broken algorithms noticed; s: seconds of the processor; *: goes beyond the paper"
         )
         for entry in entries:
             self._details(entry)

@@ -44,8 +44,8 @@ class Reach:
 
         Where only the import runs the statement, those that reach its function, class or
         module, and those that reach no line at all: they look at what the import has made.
-        Tests of many functions come before many cases of one: of each function the fastest
-        case, then of each the next, and claims last.
+        The latter come first, and claims last. Between, tests of many functions come before
+        many cases of one: of each function the fastest case, then of each the next.
         """
         reached = self._between(mutant.path, *mutant.lines)
         if not reached:
@@ -55,7 +55,8 @@ class Reach:
         ranked = []
         for name in sorted(reached, key=lambda name: (self.seconds[name], name)):
             function = name.split("[")[0]
-            ranked.append((name.startswith(CLAIM), seen[function], self.seconds[name], name))
+            rank = -1 if name in self._idle else seen[function]
+            ranked.append((name.startswith(CLAIM), rank, self.seconds[name], name))
             seen[function] += 1
         return [name for *_, name in sorted(ranked)]
 

@@ -25,6 +25,7 @@ from theory_checks.claim import (
     in_roundings,
 )
 from theory_checks.claims.efficient_tr.armijo import ARMIJO, rule_of, rules
+from theory_checks.claims.efficient_tr.broken import broken_descents
 from theory_checks.claims.efficient_tr.bulk import norms, plain_row, row_dots, unit_vectors
 from theory_checks.claims.efficient_tr.common import EXACT, PAPER, unit_vector
 from theory_checks.claims.efficient_tr.iterations import (
@@ -38,7 +39,7 @@ from theory_checks.claims.efficient_tr.iterations import (
     riemannian_gradient,
     surely_accepted,
 )
-from theory_checks.oracle import gradient_at, model
+from theory_checks.oracle import model
 from theory_checks.precise import Real, reals
 from theory_checks.strategies import vectors
 
@@ -184,31 +185,14 @@ def _row(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
 # --- broken algorithms --------------------------------------------------------------
 
 
-def _uphill(eigenvalues: Any, gradient: Any, z: Any) -> Vector:
-    return [-d for d in riemannian_gradient(eigenvalues, gradient, z)]
-
-
-def _not_projected(eigenvalues: Any, gradient: Any, z: Any) -> Vector:
-    return gradient_at(eigenvalues, gradient, z)
-
-
-def _any_fall(fall: Real, step: Real, squared: Real, sigma: float) -> bool:
-    return bool(fall > 0)
-
-
 def _sabotage() -> tuple[Sabotage, ...]:
-    def broken(name: str, sphere: Sphere) -> Sabotage:
-        return Sabotage(name, lambda i: _margins(i, sphere))
-
-    return (
-        broken("uphill", replace(PRINTED, direction=_uphill)),
-        broken("Hz + g without the projection", replace(PRINTED, direction=_not_projected)),
-        broken("any fall will do", replace(PRINTED, accepts=_any_fall)),
-        broken("every first step will do", replace(PRINTED, accepts=lambda *_: True)),
-        broken(
-            "sixteen times the step that was accepted",
-            replace(PRINTED, accepts=enough_decrease, after=16.0),
-        ),
+    further = replace(PRINTED, accepts=enough_decrease, after=16.0)
+    return broken_descents(
+        _margins,
+        {
+            "every first step will do": replace(PRINTED, accepts=lambda *_: True),
+            "sixteen times the step that was accepted": further,
+        },
     )
 
 

@@ -26,17 +26,16 @@ from theory_checks.claim import (
     in_roundings,
 )
 from theory_checks.claims.efficient_tr.armijo import ARMIJO, rule_of, rules
+from theory_checks.claims.efficient_tr.broken import broken_descents
 from theory_checks.claims.efficient_tr.bulk import row_dots, unit_vectors
 from theory_checks.claims.efficient_tr.common import EXACT, PAPER, unit_vector
 from theory_checks.claims.efficient_tr.iterations import (
     PRINTED,
     Sphere,
-    Vector,
     armijo_search,
     retracted,
-    riemannian_gradient,
 )
-from theory_checks.oracle import gradient_at, model
+from theory_checks.oracle import model
 from theory_checks.precise import Real, dot, exact, precise, real, reals
 from theory_checks.strategies import vectors
 
@@ -251,28 +250,9 @@ def _row(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
 # --- broken algorithms --------------------------------------------------------------
 
 
-def _uphill(eigenvalues: Any, gradient: Any, z: Any) -> Vector:
-    return [-d for d in riemannian_gradient(eigenvalues, gradient, z)]
-
-
-def _not_projected(eigenvalues: Any, gradient: Any, z: Any) -> Vector:
-    return gradient_at(eigenvalues, gradient, z)
-
-
-def _any_fall(fall: Real, step: Real, squared: Real, sigma: float) -> bool:
-    return bool(fall > 0)
-
-
 def _sabotage() -> tuple[Sabotage, ...]:
-    def broken(name: str, sphere: Sphere) -> Sabotage:
-        return Sabotage(name, lambda i: _amended_margins(i, sphere))
-
-    return (
-        broken("uphill", replace(PRINTED, direction=_uphill)),
-        broken("Hz + g without the projection", replace(PRINTED, direction=_not_projected)),
-        broken("any fall will do", replace(PRINTED, accepts=_any_fall)),
-        broken("a quarter of the step that was accepted", replace(PRINTED, after=0.25)),
-    )
+    shorter = replace(PRINTED, after=0.25)
+    return broken_descents(_amended_margins, {"a quarter of the step that was accepted": shorter})
 
 
 # --- the claim ----------------------------------------------------------------------
