@@ -25,12 +25,16 @@ def documented(module: str) -> set[str]:
 
 #: The public modules, each with the public modules among the names that it exports.
 MODULES = {
-    "tralgos": {"errors", "norms", "operators", "problems"},
+    "tralgos": {"errors", "norms", "operators", "problems", "shares"},
     "tralgos.operators": set(),
     "tralgos.norms": set(),
     "tralgos.problems": {"collection"},
     "tralgos.problems.collection": set(),
+    "tralgos.shares": set(),
     "tralgos.errors": set(),
+    "theory_checks": set(),
+    "theory_checks.rates": set(),
+    "theory_checks.replay": set(),
 }
 
 

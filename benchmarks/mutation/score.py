@@ -22,11 +22,12 @@ def sample(modules: Mapping[str, Module], seed: int) -> list[Mutant]:
 
     The mutants of a module come in random order; the k-th of N has the place (k + u) / N,
     u uniform in (0, 1), so that each beginning holds of each module its share, up to one.
+    Each module has a generator of its own: a change in one does not draw the others anew.
     """
-    rng = random.Random(seed)
     placed: list[tuple[float, Mutant]] = []
     for path in sorted(modules):
         mutants = modules[path].mutants
+        rng = random.Random(f"{seed} {path}")
         rng.shuffle(mutants)
         offset = rng.random()
         placed += [((k + offset) / len(mutants), m) for k, m in enumerate(mutants)]

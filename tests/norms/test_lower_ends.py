@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -153,3 +154,21 @@ def test_a_norm_of_vanishing_gradients_is_made_whoever_watches(kind: str) -> Non
     with np.errstate(all="raise"):
         norm = rule.norm(state)
     assert norm.norm(np.array([3.0, 4.0])) == pytest.approx(5.0, rel=1e-12)
+
+
+@pytest.mark.parametrize("power", [1.0, 0.5])
+@pytest.mark.parametrize(("dtype", "last"), [(np.float64, 1022), (np.float32, 126)])
+@pytest.mark.parametrize("kind", ["diagonal", "full", "window"])
+def test_a_seed_is_refused_once_it_is_subnormal(
+    kind: str, dtype: type, last: int, power: float
+) -> None:
+    """2^-t after t steps of beta = 1/2: a norm while the number is normal in its dtype."""
+    window = 2 if kind == "window" else None
+    rule = RMSPropNorm(epsilon=1.0, beta=0.5, epsilon_rule="seeded", kind=kind, window=window)
+    start = rule.init(like=np.ones(2, dtype=dtype))
+    fits = dataclasses.replace(start, steps=last - 26)
+    assert rule.norm(fits, power).equivalence()[0] == pytest.approx(
+        2.0 ** (-0.5 * power * (last - 26)), rel=1e-5
+    )
+    with pytest.raises(NotPositiveDefiniteError):
+        rule.norm(dataclasses.replace(start, steps=last + 4), power)

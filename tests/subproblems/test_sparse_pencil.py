@@ -179,3 +179,5 @@ def test_rounding_is_measured_by_the_whole_matrix(method: str) -> None:
     assert result.status is Status.ROUNDING
     assert np.isfinite(result.certificate.gap)
     assert result.hard_case
+    assert result.message.count("of the decrease") == 2
+    assert "None" not in result.message

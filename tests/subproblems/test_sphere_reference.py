@@ -9,7 +9,10 @@ import pytest
 
 from tests.oracle import rotated
 from tralgos import InnerIterate, SphereDescent, SubproblemResult, solve_trs
-from tralgos.norms import MatrixNorm
+from tralgos.norms import EuclideanNorm, MatrixNorm
+from tralgos.operators import DiagonalOperator
+from tralgos.subproblems.model import Model
+from tralgos.subproblems.spectrum import spectrum_bounds
 from tralgos.subproblems.sphere_safe import MeasuredPoint, Move
 
 N = 8
@@ -181,3 +184,15 @@ def test_the_hard_case_is_said_soon(top: float) -> None:
     result = solve_trs(np.diag(e), g, 2.0, method=SphereDescent(maxiter=1000))
     assert "hard case" in result.message
     assert result.step[0] == 0.0
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e3])
+def test_a_chance_that_rounding_hides_still_has_an_upper_bound(unit: float) -> None:
+    """No polynomial proves anything at 1e-60; twice the size that was seen is kept to then."""
+    g = np.ones(50)
+    H = DiagonalOperator(unit * np.linspace(-1.0, 5.0, 50))
+    model = Model(H, g, EuclideanNorm())
+    found = spectrum_bounds(model, 6, 1e-60, np.random.default_rng(0))
+    assert 5.0 * unit <= found.upper_bound <= 20.0 * unit
+    assert -unit <= found.lower_ritz <= 0.0
+    assert 2.0 * unit <= found.size <= 5.0 * unit
