@@ -45,7 +45,8 @@ def _condition_text(text: str) -> str:
 
 def _without(condition: Condition) -> str:
     if condition.dropped is None:
-        return _plain(condition.kept) if condition.kept else "not dropped"
+        # Only the true form has to say it: a false one fails with all its hypotheses.
+        return _plain(condition.kept) if condition.kept else "not dropped here"
     what = "the claim fails" if condition.dropped.fails else "not needed, so far as the hunt goes"
     note = _plain(condition.dropped.note)
     return f"{what}. {note}".rstrip(" .") + "."
@@ -111,7 +112,7 @@ def claim_page(claim: Claim, records: Iterable[Record]) -> str:
     records : iterable of Record
         Kept counterexamples; those of other claims are passed over.
     """
-    lines = [f"# {_plain(claim.id)}: {_plain(claim.title)}\n"]
+    lines = [f"# {_plain(claim.id)}\n", f"{_plain(claim.title)}\n"]
     lines.append(f"*{_plain(claim.paper)}*, {_plain(claim.place)}\n")
     lines.append(f"**{claim.verdict.word}**: {_plain(claim.verdict.value)}\n")
     if claim.untestable:

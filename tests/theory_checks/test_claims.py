@@ -76,6 +76,9 @@ def test_a_claim_is_well_formed(claim):
     for form in claim.forms().values():
         names = [condition.name for condition in form.hypotheses]
         assert len(names) == len(set(names))
+        # A backslash that was read as an escape leaves a tab behind, or worse.
+        texts = [form.statement, form.tex, *(h.text for h in form.hypotheses)]
+        assert all(text.isprintable() for text in texts)
 
 
 @every_claim

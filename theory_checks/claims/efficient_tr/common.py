@@ -138,7 +138,7 @@ def runs_well() -> Condition:
 
     return Condition(
         "of moderate size",
-        r"10^{-40} < |x| < 10^{40} 	ext{ for all data } x \ne 0",
+        r"10^{-40} < |x| < 10^{40} \text{ for all data } x \ne 0",
         holds,
         kept="It limits what is tried: what is computed at fifty digits is reported in float64.",
     )
