@@ -18,6 +18,7 @@ from theory_checks.experiments import (
 from theory_checks.experiments.outcome import document
 from theory_checks.experiments.outcome import write as write_outcome
 from theory_checks.journal import JournalError
+from theory_checks.outcome_report import show_experiments, show_outcome
 from theory_checks.registry import (
     ClaimSourceError,
     UnknownClaimError,
@@ -205,7 +206,7 @@ def _draw(options: argparse.Namespace, _: dict[str, Claim], reporter: Reporter) 
 def _reproduce(options: argparse.Namespace, _: dict[str, Claim], reporter: Reporter) -> int:
     chosen_ones = selected(options.ids, experiments())
     if options.list:
-        reporter.experiments(chosen_ones)
+        show_experiments(reporter, chosen_ones)
         return _OK
     level = Level[options.level.upper()]
     # A folder that cannot be made is told before the work, not after.
@@ -216,7 +217,7 @@ def _reproduce(options: argparse.Namespace, _: dict[str, Claim], reporter: Repor
         with reporter.progress(None) as progress:
             outcome = experiment.made(level, options.rng, progress, cache)
         seconds = time.monotonic() - start
-        reporter.outcome(experiment, outcome)
+        show_outcome(reporter, experiment, outcome)
         numbers = document(experiment, outcome, level, options.rng, seconds)
         files = write_outcome(numbers, experiment.stem, outcome, options.out)
         reporter.line(f"\nwritten in {seconds:.0f} s: {', '.join(map(str, files))}\n")

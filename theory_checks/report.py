@@ -1,26 +1,21 @@
-"""What a reader sees: tables on the terminal, plain text in a file."""
+"""The ledger as text: claims, evidence, verdicts, replays."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import TextIO
+from collections.abc import Iterable, Mapping
 
-from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from theory_checks.claim import Claim, Figure, Form, Verdict
 from theory_checks.evidence import FormEvidence, Hunt
-from theory_checks.experiments.outcome import Experiment, Outcome, Sentence
 from theory_checks.ledger import Entry
 from theory_checks.margins import worst_margin
 from theory_checks.replay import Record, Replayed
+from theory_checks.terminal import Terminal
 
-__all__ = ["Progressing", "Reporter"]
+__all__ = ["Reporter"]
 
 _STYLE = {
     Verdict.HOLDS: "green",
@@ -32,11 +27,6 @@ _STYLE = {
     Verdict.TOOTHLESS: "bold magenta",
 }
 
-_ANSWER = {"yes": "green", "no": "red", "can't tell": "yellow"}
-
-#: Columns of a table that goes into a file: wide enough for every id.
-_FILE_WIDTH = 150
-
 
 def _shown(margin: float) -> str:
     return f"{margin:.3g}"
@@ -46,70 +36,8 @@ def _share(came_true: list[bool]) -> str:
     return f"{sum(came_true)}/{len(came_true)}" if came_true else "-"
 
 
-class Progressing:
-    """Hand out the names of what is being worked on to a progress bar, or to nobody."""
-
-    def __init__(self, progress: Progress | None, total: int | None) -> None:
-        self._progress = progress
-        self._task = None if progress is None else progress.add_task("", total=total)
-
-    def of(self, total: int) -> None:
-        """Say how many there are, where that was not known before."""
-        if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, total=total)
-
-    def at(self, name: str, done: int | None = None) -> None:
-        """Say what is being worked on now, and how many are finished if that is known."""
-        if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, description=name, completed=done)
-
-    def done(self) -> None:
-        """Count one more as finished."""
-        if self._progress is not None and self._task is not None:
-            self._progress.advance(self._task)
-
-
-class Reporter:
-    """Writes reports to a stream; colours and progress only where it is a terminal.
-
-    Parameters
-    ----------
-    stream : text stream or None
-        Standard output unless given.
-    """
-
-    def __init__(self, stream: TextIO | None = None) -> None:
-        out = sys.stdout if stream is None else stream
-        self._terminal = out.isatty()
-        self._console = Console(
-            file=out,
-            force_terminal=self._terminal,
-            no_color=not self._terminal,
-            width=None if self._terminal else _FILE_WIDTH,
-            highlight=False,
-        )
-
-    def line(self, text: str = "") -> None:
-        """Write one line, as it is."""
-        self._console.print(text, markup=False, soft_wrap=True)
-
-    @contextmanager
-    def progress(self, total: int | None) -> Iterator[Progressing]:
-        """Show a progress bar that vanishes at the end; nothing in a file.
-
-        None for a total that is told later, by :meth:`Progressing.of`.
-        """
-        if not self._terminal:
-            yield Progressing(None, total)
-            return
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-        )
-        with Progress(*columns, console=self._console, transient=True) as bar:
-            yield Progressing(bar, total)
+class Reporter(Terminal):
+    """Shows claims, their evidence and the ledger."""
 
     def claims(self, claims: Mapping[str, Claim]) -> None:
         """List claims with their recorded verdicts."""
@@ -118,58 +46,7 @@ class Reporter:
             table.add_column(heading, no_wrap=heading != "title")
         for claim in claims.values():
             table.add_row(claim.id, self._verdict(claim.verdict), escape(claim.title))
-        self._console.print(table)
-
-    def table(self, headings: Iterable[str], lines: Iterable[Iterable[str]]) -> None:
-        """Show a table of figures."""
-        table = Table(box=None, pad_edge=False)
-        for heading in headings:
-            # Folded where it does not fit: a figure that is cut off would be lost.
-            table.add_column(escape(heading), justify="right", overflow="fold")
-        for line in lines:
-            table.add_row(*(escape(cell) for cell in line))
-        self._console.print(table)
-
-    def experiments(self, experiments: Iterable[Experiment]) -> None:
-        """List experiments with what they make again."""
-        table = Table(box=None, pad_edge=False)
-        for heading in ("experiment", "title", "source"):
-            table.add_column(heading, no_wrap=heading == "experiment")
-        for experiment in experiments:
-            table.add_row(experiment.id, escape(experiment.title), escape(experiment.source))
-        self._console.print(table)
-
-    def outcome(self, experiment: Experiment, outcome: Outcome) -> None:
-        """Show an experiment: what was left open, its tables, and its sentences."""
-        self.line(f"{experiment.id}: {experiment.title}")
-        self.line(experiment.source)
-        self.line("\nleft open by the paper, and chosen here:")
-        for choice in outcome.choices:
-            self.line(f"  {choice.left_open}: {choice.chosen}")
-        self.line("\nunits:")
-        for name, unit in outcome.units.items():
-            self.line(f"  {name}: {unit}")
-        for table in outcome.tables:
-            self.line(f"\n{table.title}")
-            self.table(table.headings, table.lines)
-        self.line("\nsentences of the paper (in brackets: not its own), and whether they came out:")
-        for sentence in outcome.sentences:
-            self._sentence(sentence)
-        for remark in outcome.remarks:
-            self.line(f"\n{remark}")
-
-    def _sentence(self, sentence: Sentence) -> None:
-        style = _ANSWER[sentence.answer]
-        self._console.print(f"  [{style}]{sentence.answer}[/]: {escape(sentence.says)}")
-        found = ""
-        if sentence.value is not None and sentence.low is not None and sentence.high is not None:
-            found = f"{sentence.value:.3g}"
-            if sentence.low < sentence.high:
-                found += f" [{sentence.low:.3g}, {sentence.high:.3g}]"
-            found += " = "
-        self.line(f"    {found}{sentence.statistic}")
-        if sentence.note:
-            self.line(f"    ({sentence.note})")
+        self.console.print(table)
 
     def claim(self, claim: Claim) -> None:
         """Show one claim in full."""
@@ -189,7 +66,9 @@ class Reporter:
 
     def evidence(self, entry: Entry) -> None:
         """Show what was found out about one claim, and how to see it again."""
-        self.line(f"\nevidence, gathered now in {entry.seconds:.1f} s of the processor: {entry.verdict.word}")
+        self.line(
+            f"\nevidence, gathered now in {entry.seconds:.1f} s of the processor: {entry.verdict.word}"
+        )
         for name, form in entry.forms.items():
             self.line(f"\n{name}:")
             self._hunt(form.hunt)
@@ -244,11 +123,12 @@ class Reporter:
             for entry in entries:
                 if entry.claim.paper == paper:
                     table.add_row(*self._row(entry))
-        self._console.print(table)
+        self.console.print(table)
         self.line(
             "\nmargin: the worst, in roundings, of the true form; tightest: of the bound's sides, "
             "the smaller over the larger;\ndropped: hypotheses that did what is recorded; "
-            "broken: broken algorithms noticed; s: seconds of the processor; *: goes beyond the paper"
+            "broken: broken algorithms noticed;\ns: seconds of the processor; "
+            "*: goes beyond the paper"
         )
         for entry in entries:
             self._details(entry)
@@ -354,8 +234,8 @@ class Reporter:
         else:
             text = f"all {len(entries)} verdicts are the recorded ones"
         text = f"{text} ({seconds:.0f} s)"
-        if self._terminal:
-            self._console.print(Panel.fit(escape(text), style="red" if changed else "green"))
+        if self.is_terminal:
+            self.console.print(Panel.fit(escape(text), style="red" if changed else "green"))
         else:
             self.line(f"\n{text}")
 

@@ -1,0 +1,94 @@
+"""Text for a reader: colours, tables and progress on a terminal, plain lines in a file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+__all__ = ["Progressing", "Terminal"]
+
+#: Columns of a table that goes into a file: wide enough for every id.
+_FILE_WIDTH = 150
+
+
+class Progressing:
+    """Hand out the names of what is being worked on to a progress bar, or to nobody."""
+
+    def __init__(self, progress: Progress | None, total: int | None) -> None:
+        self._progress = progress
+        self._task = None if progress is None else progress.add_task("", total=total)
+
+    def of(self, total: int) -> None:
+        """Say how many there are, where that was not known before."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, total=total)
+
+    def at(self, name: str, done: int | None = None) -> None:
+        """Say what is being worked on now, and how many are finished if that is known."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, description=name, completed=done)
+
+    def done(self) -> None:
+        """Count one more as finished."""
+        if self._progress is not None and self._task is not None:
+            self._progress.advance(self._task)
+
+
+class Terminal:
+    """Writes to a stream; colours and progress only where it is a terminal.
+
+    Parameters
+    ----------
+    stream : text stream or None
+        Standard output unless given.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        out = sys.stdout if stream is None else stream
+        self.is_terminal = out.isatty()
+        self.console = Console(
+            file=out,
+            force_terminal=self.is_terminal,
+            no_color=not self.is_terminal,
+            width=None if self.is_terminal else _FILE_WIDTH,
+            highlight=False,
+        )
+
+    def line(self, text: str = "") -> None:
+        """Write one line, as it is."""
+        self.console.print(text, markup=False, soft_wrap=True)
+
+    @contextmanager
+    def progress(self, total: int | None) -> Iterator[Progressing]:
+        """Show a progress bar that vanishes at the end; nothing in a file.
+
+        None for a total that is told later, by :meth:`Progressing.of`.
+        """
+        if not self.is_terminal:
+            yield Progressing(None, total)
+            return
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=self.console, transient=True) as bar:
+            yield Progressing(bar, total)
+
+    def table(self, headings: Iterable[str], lines: Iterable[Iterable[str]]) -> None:
+        """Show a table of figures."""
+        table = Table(box=None, pad_edge=False)
+        for heading in headings:
+            # Folded where it does not fit: a figure that is cut off would be lost.
+            table.add_column(escape(heading), justify="right", overflow="fold")
+        for line in lines:
+            table.add_row(*(escape(cell) for cell in line))
+        self.console.print(table)
