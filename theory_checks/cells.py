@@ -20,13 +20,26 @@ from theory_checks.dropping import hypothesis_dropped, sabotage_noticed
 from theory_checks.engine import Budget, hunt
 from theory_checks.evidence import DroppedOutcome, Hunt, Measured, SabotageOutcome
 
-__all__ = ["Cell", "Findings", "cells_of", "found_in", "run_cell", "superfluous"]
+__all__ = [
+    "Cell",
+    "ClaimError",
+    "Findings",
+    "cells_of",
+    "check_result",
+    "found_in",
+    "run_cell",
+    "superfluous",
+]
 
 #: Instances screened for every one that Hypothesis draws.
 _SCREENED = 256
 
 #: Seconds a round may take: a guard, not the usual end of a round.
 _SECONDS = 10.0
+
+
+class ClaimError(Exception):
+    """An error in a claim's own functions; the message says which claim, where, and on what."""
 
 
 @dataclass(frozen=True, order=True)
@@ -94,6 +107,14 @@ def _budget(form: Form) -> Budget:
     return Budget(form.effort, _SCREENED * form.effort, _SECONDS)
 
 
+def _where(error: BaseException) -> str:
+    """The file and line that an error comes from: the innermost of its traceback."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})"
+
+
 def run_cell(claim: Claim, cell: Cell, level: Level, seed: int, xp: Any = np) -> dict[str, Any]:
     """Do one piece of work and return what it found as plain data.
 
@@ -109,7 +130,23 @@ def run_cell(claim: Claim, cell: Cell, level: Level, seed: int, xp: Any = np) ->
         Of the run; each cell derives its own from it. The figures get it as it is.
     xp : array namespace
         Where bulk screening is done.
+
+    Raises
+    ------
+    ClaimError
+        For an error in the claim's own functions.
     """
+    try:
+        return _done(claim, cell, level, seed, xp)
+    except Exception as error:
+        notes = "; ".join(getattr(error, "__notes__", ())[:1])
+        raise ClaimError(
+            f"{claim.id}, {cell.form or 'measured'}, {cell.part}: {type(error).__name__}: {error}"
+            f"{_where(error)}{'; ' if notes else ''}{notes}"
+        ) from error
+
+
+def _done(claim: Claim, cell: Cell, level: Level, seed: int, xp: Any) -> dict[str, Any]:
     start = time.process_time()
     if cell.part == "figures":
         figures = () if claim.measure is None else tuple(claim.measure(level, seed))
@@ -126,6 +163,18 @@ def run_cell(claim: Claim, cell: Cell, level: Level, seed: int, xp: Any = np) ->
         noticed = sabotage_noticed(form, budget, own)
         result = _Outcomes(sabotage=noticed, seconds=time.process_time() - start)
     return dict(to_plain(result))
+
+
+def check_result(cell: Cell, result: Mapping[str, Any]) -> None:
+    """Refuse what a cell cannot have found.
+
+    Raises
+    ------
+    ValueError
+        When the result is not of the kind that the cell gives.
+    """
+    kinds: dict[str, type] = {"hunt": Hunt, "figures": Measured}
+    from_plain(kinds.get(cell.part, _Outcomes), result)
 
 
 def superfluous(cell: Cell, results: Mapping[Cell, dict[str, Any]]) -> bool:

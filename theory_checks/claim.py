@@ -182,6 +182,10 @@ class Form:
         """Names of the hypotheses that `instance` does not satisfy."""
         return tuple(h.name for h in self.hypotheses if not h.holds(instance))
 
+    def decisive(self, instance: Instance) -> Margins:
+        """The margins that decide: those in extended arithmetic."""
+        return self.margins(instance) if self.confirm is None else self.confirm(instance)
+
     def admits(self, instance: Instance) -> bool:
         """Whether `instance` satisfies every hypothesis."""
         return all(h.holds(instance) for h in self.hypotheses)
@@ -227,6 +231,21 @@ class Claim:
     proof: str = field(default="", repr=False)
     ours: str = field(default="", repr=False)
     untestable: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what no ledger can hold.
+
+        Raises
+        ------
+        ValueError
+            For an id that is not of the form ``source/name``, or a verdict that
+            only a run can come to.
+        """
+        source, _, name = self.id.partition("/")
+        if not source or not name or not self.id.isprintable():
+            raise ValueError(f"id must be of the form 'source/name': {self.id!r}")
+        if self.verdict in (Verdict.BROKEN, Verdict.TOOTHLESS):
+            raise ValueError(f"{self.id}: {self.verdict.word!r} is found by a run, never recorded")
 
     def forms(self) -> dict[str, Form]:
         """The forms by name, ``printed`` first."""

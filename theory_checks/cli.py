@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from theory_checks.cells import ClaimError
 from theory_checks.claim import Claim, Level
 from theory_checks.experiments import (
     EXPERIMENTS,
@@ -37,6 +38,7 @@ _OK, _CHANGED, _USAGE, _INTERRUPTED = 0, 1, 2, 130
 #: What is answered with one line and the exit code of a usage error.
 _REFUSALS = (
     BackendError,
+    ClaimError,
     ClaimSourceError,
     JournalError,
     OSError,
@@ -127,7 +129,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="theory-checks",
         description="Run the theorems: verify recorded verdicts, hunt for counterexamples.",
-        epilog="Exit codes: 0 every verdict is the recorded one; 1 one changed; 2 usage error.",
+        epilog="Exit codes: 0 every verdict is the recorded one; 1 one changed; "
+        "2 usage error, or an error in a claim.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser(
@@ -188,7 +191,8 @@ def _list(_: argparse.Namespace, claims: dict[str, Claim], reporter: Reporter) -
 
 def _verify(options: argparse.Namespace, claims: dict[str, Claim], reporter: Reporter) -> int:
     if options.module and not options.ids:
-        options.ids = [claim.id for name in options.module for claim in of_module(name)]
+        names = dict.fromkeys(options.module)
+        options.ids = [claim.id for name in names for claim in of_module(name)]
     return verify(options, claims, reporter)
 
 

@@ -17,7 +17,7 @@ from theory_checks.evidence import FormEvidence, Violation
 from theory_checks.ledger import Entry
 from theory_checks.margins import worst_margin
 from theory_checks.provenance import versions
-from theory_checks.replay import Record, file_name, write
+from theory_checks.replay import SCHEMA, Record, file_name, write
 from theory_checks.runner import Run
 
 __all__ = ["LEDGER_SCHEMA", "ledger_document", "write_instances"]
@@ -62,6 +62,7 @@ def _form(form: Form, evidence: FormEvidence | None) -> dict[str, Any]:
         "instances": hunted.instances,
         "screened": hunted.screened,
         "withdrawn": hunted.withdrawn,
+        "unfinished": hunted.unfinished,
         "worst": to_plain(hunted.worst),
         "tightest": to_plain(hunted.tightest),
         "dropped": to_plain(evidence.dropped),
@@ -132,7 +133,7 @@ def _records(claim: Claim, name: str, evidence: FormEvidence) -> Iterable[Record
     for kind, met in (("worst", hunted.worst), ("tightest", hunted.tightest)):
         if met is not None:
             form = claim.forms()[name]
-            margins = {k: float(v) for k, v in form.margins(met.instance).items()}
+            margins = {k: float(v) for k, v in form.decisive(met.instance).items()}
             yield Record(claim.id, name, met.instance, margins, kind=kind)
 
 
@@ -142,9 +143,13 @@ def write_instances(entries: Iterable[Entry], folder: Path) -> list[Path]:
     Returns
     -------
     list of Path
-        Named by claim, form and kind.
+        Named by claim, form and kind. Instances of an earlier run in the same folder are removed.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for former in folder.glob("*.json"):
+        # Of a run before this one; a file that is something else is left alone.
+        if f'"{SCHEMA}"' in former.read_text(encoding="utf-8", errors="replace"):
+            former.unlink()
     paths = []
     for entry in entries:
         for name, evidence in entry.forms.items():

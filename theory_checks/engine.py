@@ -159,6 +159,7 @@ def hunt(form: Form, budget: Budget, seed: int, *, first_round: bool = True, xp:
         search.instances,
         search.screened,
         search.withdrawn,
+        search.unfinished,
         search.worst,
         search.tightest,
         violation,

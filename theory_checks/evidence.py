@@ -74,6 +74,8 @@ class Hunt:
         Instances screened in bulk besides.
     withdrawn : int
         Violations that did not survive at 100 digits: rounding, no counterexamples.
+    unfinished : int
+        Instances whose evaluation was broken off, because it took too long.
     worst : Extreme or None
         The smallest margin; None when no instance was admitted.
     tightest : Tightness or None
@@ -87,6 +89,7 @@ class Hunt:
     instances: int
     screened: int
     withdrawn: int
+    unfinished: int
     worst: Extreme | None
     tightest: Tightness | None
     violation: Violation | None
@@ -165,9 +168,10 @@ class FormEvidence:
 
     @property
     def has_teeth(self) -> bool:
-        """Whether all that was recorded of the check itself came true."""
+        """Whether all that was recorded of the check itself came true, and it checked anything."""
         return (
             self.lost == 0
+            and (self.hunt.instances > 0 or bool(self.kept))
             and all(outcome.as_recorded for outcome in self.dropped)
             and all(outcome.noticed for outcome in self.sabotage)
         )
@@ -194,6 +198,7 @@ def merged(hunts: Iterable[Hunt]) -> Hunt:
         sum(h.instances for h in counted),
         sum(h.screened for h in counted),
         sum(h.withdrawn for h in counted),
+        sum(h.unfinished for h in counted),
         min(worsts, key=lambda extreme: extreme.margin, default=None),
         max(ratios, key=lambda tightness: tightness.ratio, default=None),
         next((h.violation for h in counted if h.violation is not None), None),

@@ -35,6 +35,19 @@ class Figure:
     paper: str = ""
     claimed: tuple[float, float] | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse an interval that does not hold its own figure.
+
+        Raises
+        ------
+        ValueError
+            When `low` is above `value` or `value` above `high`.
+        """
+        if self.low > self.value or self.value > self.high:
+            raise ValueError(
+                f"figure {self.name!r}: {self.value} is not in [{self.low}, {self.high}]"
+            )
+
     @property
     def as_recorded(self) -> bool:
         """Whether the value lies in the recorded range."""

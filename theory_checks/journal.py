@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import zlib
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from theory_checks.cells import Cell
+from theory_checks.cells import Cell, check_result
 
 __all__ = ["JOURNAL_SCHEMA", "Journal", "JournalError"]
 
@@ -63,34 +64,51 @@ class Journal:
     Raises
     ------
     JournalError
-        When the file is of another run, or no journal.
+        When the file is of another run, in use by one, or no journal.
     """
 
     def __init__(self, path: Path, run: dict[str, Any]) -> None:
         self.results: dict[Cell, dict[str, Any]] = {}
         self.damaged: list[int] = []
         header = {"schema": JOURNAL_SCHEMA, **run}
-        length = self._read(path, header) if path.exists() else 0
+        self._name = path.name
         self._file: BinaryIO = path.open("r+b" if path.exists() else "w+b")
-        self._file.truncate(length)
-        self._file.seek(length)
-        if length == 0:
-            self._append(header)
+        try:
+            self._lock()
+            length = self._read(self._file.read(), header)
+            self._file.truncate(length)
+            self._file.seek(length)
+            if length == 0:
+                self._append(header)
+        except BaseException:
+            self._file.close()
+            raise
 
-    def _read(self, path: Path, header: dict[str, Any]) -> int:
+    def _lock(self) -> None:
+        """Keep the file for this process, where the system has locks."""
+        if sys.platform == "win32":
+            return
+        import fcntl
+
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise JournalError(f"{self._name}: another run writes to it now") from error
+
+    def _read(self, content: bytes, header: dict[str, Any]) -> int:
         """Take up what is there and return the length of it that stays."""
-        lines = path.read_bytes().splitlines(keepends=True)
+        lines = content.splitlines(keepends=True)
         if not lines:
             return 0
         first = _read_line(lines[0])
         if first is None:
-            if len(lines) == 1 and not lines[0].endswith(b"\n"):
+            if len(lines) == 1 and _line(header).startswith(lines[0]):
                 return 0  # killed while the first line was written
-            raise JournalError(f"{path.name}: not a journal of theory-checks")
+            raise JournalError(f"{self._name}: not a journal of theory-checks")
         for key in header:
             if first.get(key) != header[key]:
                 raise JournalError(
-                    f"{path.name}: of another run: {key} was {first.get(key)!r}, "
+                    f"{self._name}: of another run: {key} was {first.get(key)!r}, "
                     f"now it is {header[key]!r}; give another file, or remove this one"
                 )
         length = len(lines[0])
@@ -106,14 +124,18 @@ class Journal:
             if document is None:
                 raise ValueError("damaged")
             cell = Cell(**document["cell"])
+            check_result(cell, document["result"])
             self.results[cell] = dict(document["result"])
         except (KeyError, TypeError, ValueError):
             self.damaged.append(number)
 
     def _append(self, document: dict[str, Any]) -> None:
-        self._file.write(_line(document))
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        try:
+            self._file.write(_line(document))
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise JournalError(f"{self._name}: cannot be written: {error.strerror}") from error
 
     def add(self, cell: Cell, result: dict[str, Any]) -> None:
         """Keep what a cell found; on the disk when this returns."""

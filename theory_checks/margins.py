@@ -64,9 +64,16 @@ def worst_margin(margins: Margins) -> tuple[str, float]:
     ------
     ValueError
         When there is no margin at all: a check that checks nothing.
+    TypeError
+        For a margin that is no real number.
     """
     if not margins:
         raise ValueError("an instance gave no margins: the check checks nothing")
+    for name, value in margins.items():
+        if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
+            raise TypeError(
+                f"margin {name!r} must be a real number, not {value!r}: fact() makes one of a fact"
+            )
     clean = {k: -math.inf if math.isnan(v) else float(v) for k, v in margins.items()}
     name = min(clean, key=lambda key: clean[key])
     return name, clean[name]

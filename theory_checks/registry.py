@@ -16,7 +16,15 @@ from typing import Any
 
 from theory_checks.claim import Claim
 
-__all__ = ["GROUP", "ClaimSourceError", "UnknownClaimError", "all_claims", "chosen", "of_module"]
+__all__ = [
+    "GROUP",
+    "ClaimSourceError",
+    "UnknownClaimError",
+    "all_claims",
+    "chosen",
+    "of_module",
+    "sources",
+]
 
 #: The entry point group of claims that other packages bring.
 GROUP = "theory_checks.claims"
@@ -33,8 +41,13 @@ class ClaimSourceError(ValueError):
 def _claims_from(source: str, function: Any) -> tuple[Claim, ...]:
     if not callable(function):
         raise ClaimSourceError(f"{source} must be a function that returns claims")
-    given = function()
+    try:
+        given = function()
+    except Exception as error:
+        raise ClaimSourceError(f"{source} failed: {type(error).__name__}: {error}") from error
     claims = tuple(given) if isinstance(given, Iterable) else (given,)
+    if not claims:
+        raise ClaimSourceError(f"{source} gave no claims")
     for claim in claims:
         if not isinstance(claim, Claim):
             raise ClaimSourceError(f"{source} gave {claim!r}, which is no Claim")
@@ -56,9 +69,10 @@ def of_module(name: str) -> tuple[Claim, ...]:
         sys.path.insert(0, here)
     try:
         module = importlib.import_module(name)
-    except (ImportError, SyntaxError, ValueError) as error:
+    except Exception as error:
         raise ClaimSourceError(
-            f"module {name!r} cannot be imported ({error}); give its dotted name, without .py"
+            f"module {name!r} cannot be imported ({type(error).__name__}: {error}); "
+            "give its dotted name, without .py"
         ) from error
     if not hasattr(module, "claims"):
         raise ClaimSourceError(f"module {name!r} has no function 'claims'")
@@ -70,9 +84,16 @@ def _of_entry_points() -> Iterator[Claim]:
         source = f"entry point {entry.name} = {entry.value}"
         try:
             function = entry.load()
-        except (ImportError, AttributeError) as error:
-            raise ClaimSourceError(f"{source} cannot be loaded: {error}") from error
+        except Exception as error:
+            raise ClaimSourceError(
+                f"{source} cannot be loaded: {type(error).__name__}: {error}"
+            ) from error
         yield from _claims_from(source, function)
+
+
+def sources(modules: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the modules that claims of others come from: installed ones, then the named."""
+    return (*(entry.module for entry in entry_points(group=GROUP)), *modules)
 
 
 def all_claims(modules: Iterable[str] = ()) -> dict[str, Claim]:
@@ -100,7 +121,7 @@ def all_claims(modules: Iterable[str] = ()) -> dict[str, Claim]:
 
     add(every_claim())
     add(_of_entry_points())
-    for name in modules:
+    for name in dict.fromkeys(modules):
         add(of_module(name))
     return by_id
 

@@ -115,11 +115,14 @@ def _parsed(text: str, name: str) -> Record:
     try:
         document = json.loads(text)
         schema = document["schema"]
-    except (KeyError, TypeError, ValueError) as error:
+        digest = None if schema != SCHEMA else seal(document)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ReplayError(f"{name}: not an instance file ({error!r})") from error
     if schema != SCHEMA:
         raise ReplayError(f"{name}: schema {schema!r} is not {SCHEMA!r}")
-    if document.get("sha256") != seal(document):
+    if "sha256" not in document:
+        raise ReplayError(f"{name}: not sealed: it has no digest")
+    if document["sha256"] != digest:
         raise ReplayError(f"{name}: changed since it was written: the digest does not fit")
     try:
         record = Record(
@@ -133,6 +136,8 @@ def _parsed(text: str, name: str) -> Record:
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ReplayError(f"{name}: not an instance file ({error!r})") from error
+    if not record.margins:
+        raise ReplayError(f"{name}: not an instance file (no margins)")
     if record.kind not in KINDS:
         raise ReplayError(f"{name}: kind {record.kind!r} is none of {', '.join(KINDS)}")
     return record
@@ -172,14 +177,17 @@ def replay(record: Record, claims: Mapping[str, Claim]) -> Replayed:
         When the claim or the form is not known, or the instance does not fit it.
     """
     if record.claim not in claims:
-        raise ReplayError(f"unknown claim {record.claim!r}; known: {', '.join(sorted(claims))}")
+        raise ReplayError(
+            f"unknown claim {record.claim!r}; `theory-checks list` has the known ones, and "
+            "claims of a module of yours need --module"
+        )
     forms = claims[record.claim].forms()
     if record.form not in forms:
         raise ReplayError(f"{record.claim} has no form {record.form!r}; it has: {', '.join(forms)}")
     form = forms[record.form]
     try:
         broken = form.broken_hypotheses(record.instance)
-        margins = {k: float(v) for k, v in form.margins(record.instance).items()}
+        margins = {k: float(v) for k, v in form.decisive(record.instance).items()}
         sides = None if form.bound is None or broken else form.bound(record.instance)
     except (KeyError, TypeError, IndexError, ValueError, ArithmeticError) as error:
         raise ReplayError(f"the instance does not fit {record.claim}: {error!r}") from error

@@ -64,11 +64,9 @@ class Reporter(Terminal):
             if text:
                 self.line(f"\n{heading}: {text}")
 
-    def evidence(self, entry: Entry) -> None:
+    def evidence(self, entry: Entry, modules: tuple[str, ...] = ()) -> None:
         """Show what was found out about one claim, and how to see it again."""
-        self.line(
-            f"\nevidence, gathered now in {entry.seconds:.1f} s of the processor: {entry.verdict.word}"
-        )
+        self.line(f"\nevidence, gathered now in {entry.seconds:.1f} s: {entry.verdict.word}")
         for name, form in entry.forms.items():
             self.line(f"\n{name}:")
             self._hunt(form.hunt)
@@ -81,15 +79,17 @@ class Reporter(Terminal):
             for file in form.files:
                 self.line(f"  replay: theory-checks replay theory_checks/counterexamples/{file}")
         self._details(entry)
-        self.line(
-            f"\nagain, with files to replay: theory-checks verify {entry.claim.id} --report DIR"
-        )
+        options = "".join(f" --module {name}" for name in modules)
+        again = f"theory-checks verify {entry.claim.id}{options} --report DIR"
+        self.line(f"\nagain, with files to replay: {again}")
 
     def _hunt(self, found: Hunt) -> None:
         screened = f" and {found.screened:,} screened" if found.screened else ""
         self.line(f"  {found.instances:,} instances{screened} in {found.seconds:.1f} s")
         if found.withdrawn:
             self.line(f"  {found.withdrawn} violations withdrawn: rounding")
+        if found.unfinished:
+            self.line(f"  {found.unfinished} evaluations broken off: they took too long")
         if found.worst is not None:
             self.line(f"  worst margin {_shown(found.worst.margin)} ({found.worst.name})")
             self.line(f"    {found.worst.instance}")
@@ -116,7 +116,7 @@ class Reporter(Terminal):
         table = Table(box=None, pad_edge=False)
         table.add_column("claim", no_wrap=True)
         table.add_column("verdict", no_wrap=True)
-        for heading in ("margin", "tightest", "instances", "dropped", "broken", "s"):
+        for heading in ("margin", "tightest", "decided", "screened", "dropped", "broken", "s"):
             table.add_column(heading, justify="right", no_wrap=True)
         for paper in dict.fromkeys(entry.claim.paper for entry in entries):
             table.add_row(f"[bold]{escape(paper)}[/]")
@@ -126,8 +126,9 @@ class Reporter(Terminal):
         self.console.print(table)
         self.line(
             "\nmargin: the worst, in roundings, of the true form; tightest: of the bound's sides, "
-            "the smaller over the larger;\ndropped: hypotheses that did what is recorded; "
-            "broken: broken algorithms noticed;\ns: seconds of the processor; "
+            "the smaller over the larger;\ndecided, screened: instances judged in extended "
+            "arithmetic, and in bulk to find suspicious ones;\ndropped: hypotheses that did what "
+            "is recorded; broken: broken algorithms noticed;\ns: seconds of the processor; "
             "*: goes beyond the paper"
         )
         for entry in entries:
@@ -148,7 +149,8 @@ class Reporter(Terminal):
             verdict,
             "-" if worst is None else _shown(worst.margin),
             "-" if tightest is None else f"{tightest.ratio:.4f}",
-            f"{sum(f.hunt.instances + f.hunt.screened for f in forms):,}",
+            f"{sum(f.hunt.instances for f in forms):,}",
+            f"{sum(f.hunt.screened for f in forms):,}",
             _share([o.as_recorded for form in forms for o in form.dropped]),
             _share([o.noticed for form in forms for o in form.sabotage]),
             f"{entry.seconds:.1f}",
@@ -179,6 +181,10 @@ class Reporter(Terminal):
         self.line(f"  {figure.name}: {figure.value:.4g} {span}{beside}{flag}")
 
     def _toothless(self, name: str, form: FormEvidence) -> None:
+        if form.hunt.instances == 0 and not form.kept:
+            self.line(f"  {name}: no instance was admitted and decided: nothing was checked")
+        if form.hunt.unfinished:
+            self.line(f"  {name}: {form.hunt.unfinished} evaluations took too long")
         if form.lost:
             self.line(f"  {name}: {form.lost} kept counterexamples no longer violate it")
         for outcome in form.dropped:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import functools
 import importlib
+import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
 
-from theory_checks.cells import Cell, cells_of, run_cell, superfluous
+from theory_checks.cells import Cell, ClaimError, cells_of, run_cell, superfluous
 from theory_checks.claim import Claim, Level
 from theory_checks.registry import all_claims
 
@@ -69,35 +73,68 @@ def _claims_of(modules: tuple[str, ...]) -> Mapping[str, Claim]:
     return all_claims(modules)
 
 
-def _work(cell: Cell, run: Run) -> dict[str, Any]:
+def _end_with_parent() -> None:
+    """End this worker when the process that started it is gone, killed or not."""
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Let processes that are started meanwhile ignore an interrupt: the parent ends them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
+def _work(cell: Cell, run: Run) -> dict[str, Any] | ClaimError:
     claim = _claims_of(run.modules)[cell.claim]
-    return run_cell(claim, cell, run.level, run.seed, namespace_of(run.backend))
+    try:
+        return run_cell(claim, cell, run.level, run.seed, namespace_of(run.backend))
+    except ClaimError as error:
+        return ClaimError(str(error))  # without its causes, which need not survive the way
 
 
 def _serial(
     cells: Iterable[Cell], claims: Mapping[str, Claim], run: Run, results: Results
-) -> Iterator[tuple[Cell, dict[str, Any]]]:
+) -> Iterator[tuple[Cell, dict[str, Any] | ClaimError]]:
     xp = namespace_of(run.backend)
     for cell in cells:
         if not superfluous(cell, results):
-            yield cell, run_cell(claims[cell.claim], cell, run.level, run.seed, xp)
+            try:
+                yield cell, run_cell(claims[cell.claim], cell, run.level, run.seed, xp)
+            except ClaimError as error:
+                yield cell, error
 
 
 def _parallel(
     cells: Iterable[Cell], run: Run, results: Results, jobs: int
-) -> Iterator[tuple[Cell, dict[str, Any]]]:
+) -> Iterator[tuple[Cell, dict[str, Any] | ClaimError]]:
     """Hand out cells in their order, a few ahead of the workers, as long as they are wanted."""
     waiting = iter(cells)
-    at_work: dict[Future[dict[str, Any]], Cell] = {}
+    at_work: dict[Future[dict[str, Any] | ClaimError], Cell] = {}
     # Started anew, not forked: a fork would copy threads that hold locks.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_end_with_parent) as pool:
         try:
             while True:
                 while len(at_work) < 2 * jobs:
                     cell = next((c for c in waiting if not superfluous(c, results)), None)
                     if cell is None:
                         break
-                    at_work[pool.submit(_work, cell, run)] = cell
+                    with _deaf_children():
+                        at_work[pool.submit(_work, cell, run)] = cell
                 if not at_work:
                     return
                 done, _ = wait(at_work, return_when=FIRST_COMPLETED)
@@ -115,8 +152,11 @@ def gather(
     known: Mapping[Cell, dict[str, Any]] | None = None,
     keep: Callable[[Cell, dict[str, Any]], None] | None = None,
     watch: Callable[[Cell, int, int], None] | None = None,
-) -> Results:
-    """Do every cell of the claims and return what each found.
+) -> tuple[Results, dict[str, ClaimError]]:
+    """Do every cell of the claims and return what each found, and which claims failed.
+
+    An error in a claim's own functions ends that claim alone: its first error is
+    returned by its id, and its cells that are left are not done.
 
     Parameters
     ----------
@@ -143,12 +183,17 @@ def gather(
     every = sorted(cell for claim in claims.values() for cell in cells_of(claim, run.level))
     wanted = set(every)
     results: Results = {c: r for c, r in (known or {}).items() if c in wanted}
-    left = [cell for cell in every if cell not in results]
+    failed: dict[str, ClaimError] = {}
+    # Looked at as cells are handed out: what has failed by then is left out.
+    left = (cell for cell in every if cell not in results and cell.claim not in failed)
     done = _serial(left, claims, run, results) if jobs == 1 else _parallel(left, run, results, jobs)
     for cell, result in done:
+        if isinstance(result, ClaimError):
+            failed.setdefault(cell.claim, result)
+            continue
         results[cell] = result
         if keep is not None:
             keep(cell, result)
         if watch is not None:
             watch(cell, len(results), len(every))
-    return results
+    return results, failed

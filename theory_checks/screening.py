@@ -48,7 +48,9 @@ def suspects(
         if xp is not np:
             there = {name: xp.asarray(array) for name, array in arrays.items()}
         slack = screen.slack(xp, there)
-        slack = np.asarray(slack if xp is np else slack.get(), dtype=float)
+        slack = np.asarray(slack if xp is np else slack.get())
+        if slack.dtype.kind != "f":
+            raise TypeError(f"a screen must give real slacks, not of type {slack.dtype}")
         if slack.shape != (count,):
             raise ValueError(f"a screen must give one slack a row: {slack.shape} for {count} rows")
         slack = np.where(np.isnan(slack), -np.inf, slack)

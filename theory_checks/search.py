@@ -50,9 +50,8 @@ def closeness(margin: float) -> float:
 
 def confirmed(form: Form, instance: Instance) -> bool:
     """Whether an instance violates a form at a hundred digits too."""
-    margins = form.margins if form.confirm is None else form.confirm
     with digits(_CONFIRMED_AT):
-        return worst_margin(margins(instance))[1] < 0.0
+        return worst_margin(form.decisive(instance))[1] < 0.0
 
 
 @dataclass
@@ -64,6 +63,7 @@ class Search:
     instances: int = 0
     screened: int = 0
     withdrawn: int = 0
+    unfinished: int = 0
     worst: Extreme | None = None
     tightest: Tightness | None = None
     found: Instance | None = None
@@ -98,7 +98,9 @@ class Search:
             return None
         computed, theoretical = (float(side) for side in pair)
         small, large = sorted((abs(computed), abs(theoretical)))
-        ratio = 1.0 if large == 0.0 else small / large
+        if large == 0.0:
+            return None  # nothing against nothing says nothing
+        ratio = small / large
         if computed * theoretical < 0.0:
             ratio = 0.0  # on two sides of zero: not close, whatever their sizes
         if math.isnan(ratio) or math.isinf(large):
@@ -121,7 +123,10 @@ class Search:
         try:
             with at_most(_PATIENCE):
                 return self.evaluate(instance) if self.form.admits(instance) else None
-        except (Exception, OutOfTime):
+        except OutOfTime:
+            self.unfinished += 1
+            return None
+        except Exception:
             return None
 
     def admitted(self, instance: Instance) -> float | None:
@@ -132,8 +137,15 @@ class Search:
         OutOfTime
             Some time after the deadline.
         """
-        with at_most(max(0.0, self.deadline - time.monotonic()) + _GRACE):
-            return self.evaluate(instance) if self.form.admits(instance) else None
+        try:
+            with at_most(max(0.0, self.deadline - time.monotonic()) + _GRACE):
+                return self.evaluate(instance) if self.form.admits(instance) else None
+        except OutOfTime:
+            self.unfinished += 1
+            raise
+        except Exception as error:
+            error.add_note(f"instance {instance}")
+            raise
 
     def first_violation(
         self,
@@ -171,5 +183,7 @@ class Search:
         """Shrink a violating instance in what is left of the time, a second at least."""
         remaining = min(_SHRINKING, max(1.0, self.deadline - time.monotonic()))
         simple = shrink(instance, self.violates, reduce=self.form.reduce, seconds=remaining)
-        margins: Margins = self.form.margins(simple)
+        margins: Margins = self.form.decisive(simple)
+        if worst_margin(margins)[1] >= 0.0:
+            raise ValueError(f"the margins of an instance are not the same twice: {simple}")
         return Violation(simple, {k: float(v) for k, v in margins.items()}, found_by)

@@ -54,6 +54,9 @@ def _simpler(leaf: float) -> Iterator[float]:
     if isinstance(leaf, int):
         yield from {0, 1, 2, leaf // 2, leaf - 1} - {leaf}
         return
+    if not math.isfinite(leaf):
+        yield from (1.0, math.copysign(1e6, leaf))
+        return
     seen = {leaf}
     roundings = [0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, float(round(leaf))]
     roundings += [math.floor(leaf * k) / k for k in (1, 2, 4, 8, 16)]

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from theory_checks.cells import Cell, run_cell
+from theory_checks.cells import Cell, ClaimError, run_cell
 from theory_checks.claim import Claim, Level, Verdict
 from theory_checks.codec import from_plain
 from theory_checks.document import ledger_document, write_instances
@@ -22,7 +22,7 @@ from theory_checks.journal import Journal
 from theory_checks.ledger import Entry, assembled, examine
 from theory_checks.page import write_page
 from theory_checks.provenance import fingerprint, versions
-from theory_checks.registry import UnknownClaimError, chosen
+from theory_checks.registry import UnknownClaimError, chosen, sources
 from theory_checks.replay import Record, kept, write
 from theory_checks.report import Reporter
 from theory_checks.runner import Results, Run, gather, namespace_of
@@ -46,7 +46,7 @@ def _journal(path: Path | None, run: Run, what: list[str]) -> Journal | nullcont
         "modules": list(run.modules),
         "claims": what,
         "versions": versions(),
-        "sources": fingerprint(run.modules),
+        "sources": fingerprint(sources(run.modules)),
     }
     return Journal(path, identity)
 
@@ -65,7 +65,7 @@ def _told(journal: Journal | None, reporter: Reporter) -> Results:
 
 def _gathered(
     claims: Mapping[str, Claim], run: Run, options: argparse.Namespace, reporter: Reporter
-) -> Results:
+) -> tuple[Results, dict[str, ClaimError]]:
     with _journal(options.journal, run, list(claims)) as journal:
         known = _told(journal, reporter)
         with reporter.progress(None) as progress:
@@ -84,6 +84,19 @@ def _gathered(
             )
 
 
+def _check_paths(options: argparse.Namespace) -> None:
+    """Refuse what cannot be written to before the work, not after."""
+    if options.json is not None:
+        folder = options.json.absolute().parent
+        writable = options.json if options.json.exists() else folder
+        if not folder.is_dir() or options.json.is_dir() or not os.access(writable, os.W_OK):
+            raise OSError(f"{options.json} cannot be written")
+    if options.report is not None:
+        options.report.mkdir(parents=True, exist_ok=True)
+        if not os.access(options.report, os.W_OK):
+            raise OSError(f"{options.report} cannot be written to")
+
+
 def _written(document: dict[str, Any], entries: list[Entry], options: argparse.Namespace) -> None:
     text = json.dumps(document, indent=1, allow_nan=False) + "\n"
     if options.json is not None:
@@ -98,17 +111,20 @@ def verify(options: argparse.Namespace, claims: dict[str, Claim], reporter: Repo
     """Gather evidence on claims, show the ledger, and compare it with what is recorded."""
     selected = chosen(options.ids, claims)
     run = _run_of(options, Level[options.level.upper()])
-    if options.report is not None:
-        # A folder that cannot be made is told before the work, not after.
-        options.report.mkdir(parents=True, exist_ok=True)
+    _check_paths(options)
     start = time.monotonic()
-    results = _gathered(selected, run, options, reporter)
+    results, failed = _gathered(selected, run, options, reporter)
     records = list(kept())
-    entries = [assembled(claim, results, records) for claim in selected.values()]
+    entries = [
+        assembled(claim, results, records) for claim in selected.values() if claim.id not in failed
+    ]
     seconds = time.monotonic() - start
+    # The files before the text: a reader of the text may go away.
+    _written(ledger_document(entries, run, seconds), entries, options)
     reporter.ledger(entries)
     reporter.summary(entries, seconds)
-    _written(ledger_document(entries, run, seconds), entries, options)
+    if failed:
+        raise ClaimError("\n".join(map(str, failed.values())))
     return _CHANGED if any(entry.changed for entry in entries) else _OK
 
 
@@ -119,7 +135,7 @@ def show(options: argparse.Namespace, claims: dict[str, Claim], reporter: Report
     with reporter.progress(None) as progress:
         progress.at(claim.id)
         entry = examine(claim, Level.QUICK, 0, kept())
-    reporter.evidence(entry)
+    reporter.evidence(entry, tuple(options.module))
     return _CHANGED if entry.changed else _OK
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 from tests.namespaces import Xp
 from tests.norms.support import HOST_CASES, NORM_CASES, NormCase
 from tralgos.errors import ArgumentError, ArrayTypeError, NotPositiveDefiniteError
-from tralgos.norms import MatrixNorm, Norm, densify
+from tralgos.norms import AdagradNorm, AdamNorm, MatrixNorm, Norm, RMSPropNorm, densify
 from tralgos.norms.preconditioners import hutchinson_diagonal
 
 #: (symmetric roots, a factor L, M diagonal).
@@ -125,3 +126,24 @@ def test_a_lower_bound_is_positive_or_none(xp_case: Xp) -> None:
         lower = norm.lower_eigenvalue()
         assert lower is None or 0.0 < lower <= d[7]
         assert (lower is not None) or part <= 200.0
+
+
+def test_defaults_of_the_rules_are_those_of_their_papers() -> None:
+    """epsilon = 1e-8 and, for averages, beta as documented: what is not given is not made up."""
+    assert AdagradNorm().epsilon == RMSPropNorm().epsilon == AdamNorm().epsilon == 1e-8
+    assert AdagradNorm().kind == RMSPropNorm().kind == AdamNorm().kind == "diagonal"
+    assert AdagradNorm().epsilon_rule == "added"
+    for rule in (AdagradNorm(), RMSPropNorm(), AdamNorm()):
+        norm = rule.norm(rule.init(2))
+        np.testing.assert_allclose(norm.apply(np.ones(2)), 1e-8, rtol=1e-15)
+
+
+def test_sparse_integers_become_float64() -> None:
+    M = scipy.sparse.csr_array(np.array([[2, 1, 0], [1, 2, 1], [0, 1, 2]]))
+    norm = MatrixNorm(M)
+    s = np.array([1.0, -2.0, 0.5])
+    for found in (norm.apply(s), norm.solve(s)):
+        assert found.dtype == np.float64
+    np.testing.assert_allclose(norm.apply(norm.solve(s)), s, rtol=1e-14)
+    assert norm.sparse_matrix(s).dtype == np.float64
+    assert norm.equivalence()[0] == pytest.approx(np.sqrt(2.0 - np.sqrt(2.0)), rel=1e-14)

@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.namespaces import Xp
 from tests.oracle import rotated
 from tests.subproblems.support import Product
-from tralgos import Subproblem, solve_cubic, solve_trs
+from tralgos import SphereDescent, Status, Subproblem, curvature_bound, solve_cubic, solve_trs
 from tralgos.norms import DiagonalNorm, MatrixNorm
 from tralgos.operators import CountingOperator, DiagonalOperator
+from tralgos.subproblems.certificate import candidate_radius
+from tralgos.subproblems.tridiagonal import CubicTarget, RadiusTarget
 
 N = 24
 
@@ -106,3 +109,55 @@ def test_a_space_that_ends_at_its_first_vector(n: int, scale: float) -> None:
         expected[0] = -2.0
         np.testing.assert_allclose(result.step, expected, rtol=1e-14)
         assert result.multiplier == pytest.approx(2.0 - scale, rel=1e-14)
+
+
+@pytest.mark.parametrize("certify", ["none", "probabilistic"])
+def test_a_budget_of_one_product_proves_nothing_and_says_so(certify: Any) -> None:
+    H, g = problem()
+    result = solve_trs(H, g, 1.0, method="krylov", certify=certify, max_matvec=1)
+    np.testing.assert_array_equal(result.step, 0.0)
+    assert result.status is Status.BUDGET
+    assert result.certificate.curvature == -np.inf
+    assert result.certificate.gap == result.certificate.relative_gap == np.inf
+    assert result.certificate.stationarity == pytest.approx(1.0, rel=1e-14)
+
+
+def test_what_a_method_promises_without_evidence() -> None:
+    """The exact ones meant the minimum, and the status says that only the evidence is missing."""
+    H, g = problem()
+    for method in ("auto", "direct", "krylov"):
+        for solve in (solve_trs, solve_cubic):
+            result = solve(H, g, 1.0, method=method, certify="none")
+            assert result.status is Status.UNCERTIFIED
+            assert result.certificate.evidence == "none"
+    result = solve_trs(H, g, 1.0, method="steihaug", certify="none")
+    assert result.status is Status.APPROXIMATE
+
+
+@pytest.mark.parametrize("b", [0.0, 0.3, 10.0])
+@pytest.mark.parametrize("sigma", [1e-3, 1.0, 50.0])
+def test_the_radius_of_the_cubic_is_the_root_of_its_quadratic(b: float, sigma: float) -> None:
+    """sigma R^2 / 3 = gamma + b R with b = max(0, lambda - mu) / 2."""
+    for gamma in (1e-6, 0.5, 30.0):
+        R = candidate_radius(CubicTarget(sigma), gamma, 2.0 * b, 0.0)
+        assert sigma * R * R / 3.0 == pytest.approx(gamma + b * R, rel=1e-13)
+        assert candidate_radius(CubicTarget(sigma), gamma, 1.0, 1.0 + b) == pytest.approx(
+            np.sqrt(3.0 * gamma / sigma), rel=1e-13
+        )
+    assert candidate_radius(RadiusTarget(7.0), 1.0, b, 0.0) == 7.0
+
+
+def test_an_operator_that_shows_its_library_needs_no_like(xp_case: Xp) -> None:
+    H = DiagonalOperator(xp_case.array([3.0, -2.0, 1.0, 5.0]))
+    bound = curvature_bound(H)
+    assert xp_case.owns(bound.vector)
+    assert bound.value == pytest.approx(-2.0, rel=100 * xp_case.eps)
+
+
+def test_the_printed_descent_out_of_budget_claims_no_multiplier() -> None:
+    H, g = problem()
+    method = SphereDescent(variant="printed", step=0.01)
+    result = solve_trs(Product(H), g, 1.0, method=method, max_matvec=6, certify="none")
+    assert result.multiplier == 0.0
+    assert "budget" in result.message
+    assert result.matvecs <= 6

@@ -135,7 +135,7 @@ def test_a_space_that_is_not_stored_is_not_extended_beyond_the_budget(
 ) -> None:
     """Vectors that do not fit are made again, a product each: a call has to leave them enough.
 
-    Else it ends with s = 0, as it did for every even budget; nor may the evidence take them.
+    Else it ends with s = 0, as it once did; nor may the evidence take them.
     """
     H, _, _ = rotated(np.geomspace(1e-3, 1.0, 60), np.ones(60), np.random.default_rng(1))
     g = np.random.default_rng(2).standard_normal(60)

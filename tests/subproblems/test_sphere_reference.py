@@ -101,6 +101,12 @@ def test_the_printed_form_to_the_letter(
     z = expected[-1]
     lam = max(-(z @ (A @ z + c)) / radius**2, 0.0) if sphere[-1] else 0.0
     assert result.multiplier == pytest.approx(lam, rel=1e-6, abs=1e-8)
+    if "relative residual" in result.message:
+        gradient = A @ z + c
+        signed = -(z @ gradient) / radius**2 if sphere[-1] else 0.0
+        residual = math.hypot(np.linalg.norm(gradient + signed * z), radius * min(signed, 0.0))
+        said = float(result.message.rsplit(" ", 1)[1])
+        assert said == pytest.approx(residual / np.linalg.norm(c), rel=0.06, abs=1e-6)
     assert result.certificate.feasibility == pytest.approx(
         max(0.0, np.linalg.norm(z) / radius - 1.0), rel=1e-6, abs=1e-12
     )

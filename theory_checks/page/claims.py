@@ -121,6 +121,7 @@ def _evidence_line(claim: dict[str, Any], views: list[FormView], seed: int) -> M
                     " screened, ",
                     count(found["withdrawn"]),
                     " withdrawn, ",
+                    *((count(found["unfinished"]), " broken off, ") if found["unfinished"] else ()),
                     number(found["seconds"], 2),
                     " s",
                 )

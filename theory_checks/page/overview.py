@@ -29,7 +29,7 @@ _COLUMNS = (
     Column("Instances", "decided and screened", numeric=True),
     Column("Hypotheses", "dropped ones that did what is recorded", numeric=True),
     Column("Broken", "broken algorithms noticed", numeric=True),
-    Column("Seconds", "of one core", numeric=True),
+    Column("Seconds", "of the processor", numeric=True),
 )
 
 

@@ -53,28 +53,42 @@ def _decayed(beta: Fraction, count: int) -> list[Fraction]:
     return [(1 - beta) * beta ** (count - 1 - i) for i in range(count)]
 
 
-def _matrix(instance: Instance, weights: Weights) -> list[list[Fraction]]:
+#: The gradients of an instance that its matrix is the sum over.
+Kept = Callable[[Instance], list[list[float]]]
+
+
+def _in_the_window(instance: Instance) -> list[list[float]]:
+    """All, or the newest ones."""
+    gradients: list[list[float]] = instance["gradients"]
+    return gradients[-int(instance["window"]) :] if instance["kind"] == "window" else gradients
+
+
+def _matrix(instance: Instance, weights: Weights, kept: Kept) -> list[list[Fraction]]:
     """A_t by equation (3), mended, or with an epsilon that only starts the sum."""
-    gradients, beta = instance["gradients"], Fraction(instance["beta"])
-    count = len(gradients)
+    gradients, beta = kept(instance), Fraction(instance["beta"])
     epsilon = Fraction(instance["epsilon"])
     if instance["epsilon rule"] == "seeded":
-        epsilon *= beta**count
+        epsilon *= beta ** len(instance["gradients"])
     diagonal = instance["kind"] == "diagonal"
-    return weighted_sum(gradients, weights(beta, count), epsilon, diagonal=diagonal)
+    return weighted_sum(gradients, weights(beta, len(gradients)), epsilon, diagonal=diagonal)
 
 
-def _extremes(instance: Instance, weights: Weights = _decayed) -> tuple[Real, Real]:
+def _extremes(
+    instance: Instance, weights: Weights = _decayed, kept: Kept = _in_the_window
+) -> tuple[Real, Real]:
     """The extreme eigenvalues of A_t."""
-    spectrum = eigenpairs(_matrix(instance, weights))[0]
+    spectrum = eigenpairs(_matrix(instance, weights, kept))[0]
     return spectrum[0], spectrum[-1]
 
 
 def _margins(
-    instance: Instance, weights: Weights = _decayed, constant: Constant = of_the_rule
+    instance: Instance,
+    weights: Weights = _decayed,
+    constant: Constant = of_the_rule,
+    kept: Kept = _in_the_window,
 ) -> Margins:
     context = precise()
-    low, high = _extremes(instance, weights)
+    low, high = _extremes(instance, weights, kept)
     bound, epsilon = real(instance["bound"]), real(instance["epsilon"])
     top = bound * bound + epsilon
     margins = {
@@ -126,12 +140,17 @@ def _draw(rng: np.random.Generator, size: int) -> Mapping[str, np.ndarray]:
         "beta": rng.uniform(1e-3, 0.9, size),
         "epsilon": rng.choice([1.0, 0.25, 4.0, 1e-2], size),
         "kind": rng.integers(0, len(_KINDS), size),
+        "window": rng.integers(1, 6, size),
     }
 
 
 def _slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
     g, beta, epsilon = arrays["gradients"], arrays["beta"][:, None], arrays["epsilon"]
-    weights = (1 - beta) * beta ** xp.arange(g.shape[1] - 1, -1, -1)
+    age = xp.arange(g.shape[1] - 1, -1, -1)
+    forgotten = (arrays["kind"] == _KINDS.index("window"))[:, None] & (
+        age[None, :] >= arrays["window"][:, None]
+    )
+    weights = xp.where(forgotten, 0.0, (1 - beta) * beta**age)
     mixed = xp.sum(weights * g[..., 0] * g[..., 1], axis=1)
     low, high = plane_spectrum(
         xp,
@@ -144,7 +163,8 @@ def _slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
 
 
 def _row(arrays: Mapping[str, np.ndarray], row: int) -> Instance:
-    numbers = {name: float(arrays[name][row]) for name in ("beta", "epsilon")}
+    numbers: Instance = {name: float(arrays[name][row]) for name in ("beta", "epsilon")}
+    numbers["window"] = int(arrays["window"][row])
     gradients, bound = arrays["gradients"][row].tolist(), float(arrays["bound"][row])
     return {**_instance(gradients, bound, kind=_KINDS[int(arrays["kind"][row])]), **numbers}
 
@@ -162,7 +182,15 @@ def _sabotage() -> tuple[Sabotage, ...]:
     def one_sided(rule: Any, bound: float, power: float) -> float:
         return float((bound**2 + rule.epsilon) ** (power / 2))
 
+    def all_of_them(instance: Instance) -> list[list[float]]:
+        return list(instance["gradients"])
+
+    def one_less(instance: Instance) -> list[list[float]]:
+        return _in_the_window({**instance, "window": max(1, int(instance["window"]) - 1)})
+
     return (
+        Sabotage("the window forgets nothing", lambda i: _margins(i, kept=all_of_them)),
+        Sabotage("a window of one less", lambda i: _margins(i, kept=one_less)),
         Sabotage("no factor 1 - beta", lambda i: _margins(i, unscaled)),
         Sabotage("nothing is forgotten", lambda i: _margins(i, undecayed)),
         Sabotage("mu without epsilon", lambda i: _margins(i, constant=without_epsilon)),
@@ -177,7 +205,8 @@ def _strategy() -> SearchStrategy[Instance]:
             "power": st.sampled_from([1.0, 0.5]),
             "beta": fractions_of_one(),
             "epsilon": st.sampled_from([1.0, 0.25, 4.0, 1e-2]),
-            "window": st.just(8),
+            # Shorter than the stream, as long, and longer.
+            "window": st.sampled_from([1, 2, 3, 8]),
             "epsilon rule": st.just("added"),
         },
         size=4.0,
@@ -201,6 +230,7 @@ def _instance(
     epsilon: float = 1.0,
     rule: str = "added",
     power: float = 1.0,
+    window: int = 8,
 ) -> Instance:
     return {
         "gradients": gradients,
@@ -209,7 +239,7 @@ def _instance(
         "power": power,
         "beta": beta,
         "epsilon": epsilon,
-        "window": 8,
+        "window": window,
         "epsilon rule": rule,
     }
 
@@ -220,6 +250,8 @@ def _edges() -> Iterable[Instance]:
             yield _instance([[0.0, 0.0]], 1.0, kind=kind, power=power)
             yield _instance([[0.0, 2.0]] * 6, 2.0, kind=kind, power=power)
             yield _instance([[3.0, 4.0], [4.0, -3.0]], 5.0, kind=kind, power=power, epsilon=0.25)
+    for window in (1, 2):
+        yield _instance([[4.0, 0.0], [0.0, 3.0], [0.0, 1.0]], 4.0, kind="window", window=window)
 
 
 def _conditions() -> tuple[Condition, ...]:
@@ -261,6 +293,12 @@ def _conditions() -> tuple[Condition, ...]:
             ),
         ),
         Condition(
+            "a window",
+            r"m \ge 1",
+            lambda i: i["window"] >= 1 and int(i["window"]) == i["window"],
+            kept="a window holds the newest gradient, and a whole number of them",
+        ),
+        Condition(
             "0 < beta < 1",
             r"\beta \in (0, 1)",
             lambda i: 0 < i["beta"] < 1,
@@ -274,8 +312,8 @@ def _conditions() -> tuple[Condition, ...]:
 def _lemma_2() -> Claim:
     printed = Form(
         "if ||g_t|| <= L for all t there is an epsilon > 0 such that Definition 1 holds for the "
-        "matrices of RMSProp and for their diagonals; checked: for every epsilon > 0, for the "
-        "square roots too, with the eigenvalues in [epsilon, L^2 + epsilon]",
+        "matrices of RMSProp and for their diagonals; checked: for every epsilon > 0, for sums over "
+        "a window of the newest gradients, and for the square roots too, with the eigenvalues in [epsilon, L^2 + epsilon]",
         r"\epsilon I \preceq A_{\text{rms},t} \preceq (L^2 + \epsilon) I \quad\text{for all } t",
         _conditions(),
         _strategy,
@@ -297,7 +335,7 @@ def _lemma_2() -> Claim:
         notes="True, and more than is claimed: for every epsilon, for windows, for the roots. "
         "The paper calls the bound L_H, which in Theorem 1 is the Lipschitz constant of the "
         "Hessian: a gradient's is meant.",
-        proof="The weights are positive with the sum 1 - beta^t < 1, and 0 <= (x'g)^2 <= L^2 "
+        proof="The weights are positive with the sum 1 - beta^t < 1, less over a window, and 0 <= (x'g)^2 <= L^2 "
         "for a unit vector x. A diagonal entry is x'Ax for a unit vector.",
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 from theory_checks.claim import Instance
 from theory_checks.claims.adaptive_norms.common import assorted, plane_spectrum
 
-__all__ = ["PlanePoints", "plane_draw", "plane_points", "plane_row"]
+__all__ = ["PlanePoints", "plane_draw", "plane_points", "plane_row", "plane_steihaug"]
 
 
 class PlanePoints(NamedTuple):
@@ -70,15 +70,47 @@ def _best(xp: Any, low: Any, high: Any, parts: tuple[Any, Any], radius: Any) -> 
     return (sum(energies) + upper * radius**2) / 2
 
 
-def plane_points(xp: Any, arrays: Mapping[str, Any]) -> PlanePoints:
-    """Return the decreases of all of them, in float64."""
-    h, lower, g, r = (arrays[name] for name in ("hessian", "factor", "gradient", "radius"))
+def _in_the_ball(arrays: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The entries a, b, c of L^-1 H L^-T, and those of L^-1 g."""
+    h, lower, g = (arrays[name] for name in ("hessian", "factor", "gradient"))
     tilt = lower[:, 1] / lower[:, 0]
     a = h[:, 0] / lower[:, 0] ** 2
     b = (h[:, 1] - tilt * h[:, 0]) / (lower[:, 0] * lower[:, 2])
     c = (h[:, 2] - 2 * tilt * h[:, 1] + tilt**2 * h[:, 0]) / lower[:, 2] ** 2
     u = g[:, 0] / lower[:, 0]
-    v = (g[:, 1] - lower[:, 1] * u) / lower[:, 2]
+    return a, b, c, u, (g[:, 1] - lower[:, 1] * u) / lower[:, 2]
+
+
+def plane_steihaug(xp: Any, arrays: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return the decreases of Steihaug's method after one iteration and after two."""
+    a, b, c, u, v = _in_the_ball(arrays)
+    r = arrays["radius"]
+    s, t, p, q = 0.0 * u, 0.0 * u, -u, -v
+    left, right, done = u, v, (u == 0.0) & (v == 0.0)
+    decreases = []
+    for _ in range(2):
+        Hp, Hq = a * p + b * q, b * p + c * q
+        size, curvature, square = left**2 + right**2, p * Hp + q * Hq, p * p + q * q
+        safe, across = xp.where(square > 0.0, square, 1.0), s * p + t * q
+        spare = xp.maximum(r * r - s * s - t * t, 0.0)
+        furthest = (xp.sqrt(across**2 + safe * spare) - across) / safe
+        bent = curvature > 0.0
+        length = xp.where(bent, size / xp.where(bent, curvature, 1.0), xp.inf)
+        leaves = length >= furthest
+        length = xp.where(done, 0.0, xp.where(leaves, furthest, length))
+        s, t, done = s + length * p, t + length * q, done | leaves
+        left, right = left + length * Hp, right + length * Hq
+        turn = (left**2 + right**2) / xp.where(size > 0.0, size, 1.0)
+        p, q = -left + turn * p, -right + turn * q
+        model = u * s + v * t + (a * s * s + 2 * b * s * t + c * t * t) / 2
+        decreases.append(-model)
+    return decreases[0], decreases[1]
+
+
+def plane_points(xp: Any, arrays: Mapping[str, Any]) -> PlanePoints:
+    """Return the decreases of all of them, in float64."""
+    r = arrays["radius"]
+    a, b, c, u, v = _in_the_ball(arrays)
     low, high = plane_spectrum(xp, a, b, c)
     size, largest = xp.hypot(u, v), xp.maximum(xp.abs(low), xp.abs(high))
     moving = xp.where(size > 0, size, 1.0)

@@ -7,6 +7,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from theory_checks.claim import (
     Claim,
     Condition,
@@ -25,13 +27,14 @@ from theory_checks.claims.curveball.bulk import (
     applied_rows,
     condition_rows,
     cramer_rows,
+    gridded,
     hessian_rows,
     inner_rows,
     model_rows,
     row_of,
     smallest,
 )
-from theory_checks.claims.curveball.common import PAPER
+from theory_checks.claims.curveball.common import PAPER, quarters
 from theory_checks.claims.curveball.models import (
     Forms,
     Vector,
@@ -46,6 +49,7 @@ from theory_checks.claims.curveball.models import (
     next_of,
     solution,
     span_minimiser,
+    value,
     vector,
 )
 
@@ -241,18 +245,45 @@ def _rows_exchanged(f: Forms) -> tuple[Fraction, Fraction]:
     return beta, minus_rho
 
 
+def _as_22(f: Forms, beta: Fraction, rho: Fraction) -> Fraction:
+    """The form in (rho, -beta) that is minimised in (22)."""
+    linear = rho * f.Jz - beta * f.Jd
+    return linear + (rho**2 * f.zHz - 2 * rho * beta * f.zHd + beta**2 * f.dHd) / 2
+
+
+def _without_half(f: Forms, beta: Fraction, rho: Fraction) -> Fraction:
+    return 2 * _as_22(f, beta, rho) - (rho * f.Jz - beta * f.Jd)
+
+
+def _beta_for_minus_beta(f: Forms, beta: Fraction, rho: Fraction) -> Fraction:
+    return _as_22(f, -beta, rho)
+
+
+def _left_of_24(f: Forms, beta: Fraction, rho: Fraction) -> tuple[Fraction, Fraction]:
+    return f.Jz + f.zHz * rho - f.zHd * beta, -f.Jd - f.zHd * rho + f.dHd * beta
+
+
 def _eq_25_margins(
-    instance: Instance, inverse: Callable[[Forms], tuple[Fraction, Fraction]] = _inverted
+    instance: Instance,
+    inverse: Callable[[Forms], tuple[Fraction, Fraction]] = _inverted,
+    form: Callable[[Forms, Fraction, Fraction], Fraction] = _as_22,
 ) -> Margins:
+    """(22) at a pair that is drawn, (24) as its gradient there, and both at the pair of (25)."""
     H, J, z, delta, f = _parts(instance)
     found = solution(f)
     if f.determinant == 0 or found is None:
         return {"the inverse exists": fact(False)}
+    b, r = (Fraction(instance[key]) for key in ("beta", "rho"))
+    # Central differences of a quadratic are its derivatives.
+    slopes = (
+        (form(f, b, r + 1) - form(f, b, r - 1)) / 2,
+        (form(f, b + 1, r) - form(f, b - 1, r)) / 2,
+    )
     minus_rho, beta = inverse(f)
-    first = f.Jz + f.zHz * -minus_rho - f.zHd * beta
-    second = -f.Jd - f.zHd * -minus_rho + f.dHd * beta
     return {
-        "(24) holds with (25)": fact(first == 0 and second == 0),
+        "(20) is (22)": fact(value(H, J, next_of((b, r), z, delta)) == form(f, b, r)),
+        "(24) is the gradient of (22)": fact(slopes == _left_of_24(f, b, r)),
+        "(24) holds with (25)": fact(not any(_left_of_24(f, beta, -minus_rho))),
         "(25) is (18)": fact((beta, -minus_rho) == found),
         "it minimises the model": fact(
             next_of((beta, -minus_rho), z, delta) == span_minimiser(H, J, (z, delta))
@@ -260,16 +291,60 @@ def _eq_25_margins(
     }
 
 
+def _pair_instance(factor: list[float], J: list[float], z: list[float], **more: Any) -> Instance:
+    """A model with a pair at which the form of (22) is looked at."""
+    return model_instance(factor, J, z, beta=0.5, rho=2.0, **more)
+
+
+def _pair_rows(rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
+    def pairs(rng: np.random.Generator, size: int) -> np.ndarray:
+        return gridded(rng, size, -2.0, 2.0)
+
+    return model_rows(rng, size, least=2, beta=pairs, rho=pairs)
+
+
+def _eq_25_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
+    """(20) against (22) at the pair, (25) by its inverse in (24), and the slopes of the model."""
+    H, J, z = hessian_rows(xp, arrays), arrays["J"], arrays["z"]
+    b, r = arrays["beta"], arrays["rho"]
+    delta = applied_rows(H, z) + J + arrays["lam"][:, None] * z
+    Hz, Hd = applied_rows(H, z), applied_rows(H, delta)
+    zHz, zHd, dHd = inner_rows(z, Hz), inner_rows(z, Hd), inner_rows(delta, Hd)
+    Jz, Jd = inner_rows(J, z), inner_rows(J, delta)
+    step = r[:, None] * z - b[:, None] * delta
+    model = inner_rows(step, J) + inner_rows(step, applied_rows(H, step)) / 2.0
+    form = r * Jz - b * Jd + (r * r * zHz - 2.0 * r * b * zHd + b * b * dHd) / 2.0
+    size = 1.0 + r * r * zHz + b * b * dHd + xp.abs(r * Jz) + xp.abs(b * Jd)
+    expansion = apart(xp, model, form, size)
+    determinant = zHz * dHd - zHd * zHd
+    two = determinant > 1e-9 * zHz * dHd
+    safe = xp.where(two, determinant, 1.0)
+    minus_rho, beta = (dHd * Jz - zHd * Jd) / safe, (zHz * Jd - zHd * Jz) / safe
+    # (24), each entry beside its terms over what the determinant leaves.
+    share = xp.where(two, determinant / xp.where(two, zHz * dHd, 1.0), 1.0)
+    first = Jz - zHz * minus_rho - zHd * beta
+    second = -Jd + zHd * minus_rho + dHd * beta
+    sizes = (
+        (xp.abs(Jz) + xp.abs(zHz * minus_rho) + xp.abs(zHd * beta)) / share,
+        (xp.abs(Jd) + xp.abs(zHd * minus_rho) + xp.abs(dHd * beta)) / share,
+    )
+    solved = smallest(xp, apart(xp, first, 0.0, sizes[0]), apart(xp, second, 0.0, sizes[1]))
+    # Where z and Delta_z are dependent, or nearly so, (25) says nothing that float64 can judge.
+    return smallest(xp, expansion, xp.where(two, solved, 1.0), _plane_slack(xp, arrays))
+
+
 def _eq_25() -> Claim:
     printed = Form(
-        "(20) to (25) hold sign by sign, and (25) is (18) with the rows in the other order",
+        "the model at rho z - beta Delta_z is the form of (21) and (22) for all rho and beta, the "
+        "left side of (24) is its gradient, (25) solves (24) and gives the minimiser of (20), and "
+        "(25) is (18) with the rows in the other order",
         r"\begin{bmatrix}-\rho\\\beta\end{bmatrix} = "
         r"\begin{bmatrix}z^\top\hat Hz & z^\top\hat H\Delta_z\\"
         r"z^\top\hat H\Delta_z & \Delta_z^\top\hat H\Delta_z\end{bmatrix}^{-1}"
         r"\begin{bmatrix}z^\top J\\\Delta_z^\top J\end{bmatrix}",
         (
             definite(
-                model_instance([1.0, 0.0, 1.0], [0.0, 1.0], [1.0, 1.0], signs=[1.0, -1.0]),
+                _pair_instance([1.0, 0.0, 1.0], [0.0, 1.0], [1.0, 1.0], signs=[1.0, -1.0]),
                 note="With negative curvature (25) gives a saddle of the model.",
             ),
             Condition(
@@ -278,18 +353,22 @@ def _eq_25() -> Claim:
                 _is_independent,
                 Dropped(
                     (
-                        model_instance([1.0, 0.0, 2.0], [1.0, 1.0], [0.0, 0.0]),
-                        model_instance([1.0, 0.0, 1.0], [1.0, 1.0], [1.0, 1.0]),
+                        _pair_instance([1.0, 0.0, 2.0], [1.0, 1.0], [0.0, 0.0]),
+                        _pair_instance([1.0, 0.0, 1.0], [1.0, 1.0], [1.0, 1.0]),
                     ),
                     note="See eq-18.",
                 ),
             ),
         ),
-        models,
+        lambda: models(beta=quarters(-2.0, 2.0), rho=quarters(-2.0, 2.0)),
         _eq_25_margins,
-        edges=lambda: (model_instance([1.0, 0.0, 2.0], [1.0, 1.0], [1.0, 0.0]),),
-        screen=Screen(lambda rng, size: model_rows(rng, size, least=2), _plane_slack, row_of),
+        edges=lambda: (_pair_instance([1.0, 0.0, 2.0], [1.0, 1.0], [1.0, 0.0]),),
+        screen=Screen(_pair_rows, _eq_25_slack, row_of),
         sabotage=(
+            Sabotage("no 1/2 in (22)", lambda i: _eq_25_margins(i, form=_without_half)),
+            Sabotage(
+                "beta for -beta in (22)", lambda i: _eq_25_margins(i, form=_beta_for_minus_beta)
+            ),
             Sabotage("+ in the inverse", lambda i: _eq_25_margins(i, _inverted_with_plus)),
             Sabotage("rows exchanged", lambda i: _eq_25_margins(i, _rows_exchanged)),
         ),

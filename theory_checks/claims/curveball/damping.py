@@ -1,8 +1,7 @@
-"""The rule for lambda: as it is printed, as the authors' code has it, and how fast that is."""
+"""The rule for lambda: as it is printed, and as the authors' code has it."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any
@@ -11,15 +10,12 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-import tralgos
 from theory_checks.claim import (
     Claim,
     Condition,
     Dropped,
-    Figure,
     Form,
     Instance,
-    Level,
     Margins,
     Sabotage,
     Screen,
@@ -276,114 +272,6 @@ def _rule() -> Claim:
     )
 
 
-# --- how fast -------------------------------------------------------------------------
-
-
-def _steps_to_half(rule: str, lam: float, most: int) -> tuple[float, float]:
-    """Steps until lambda has halved, inf where it has not, and the last lambda over the first."""
-    h = np.geomspace(1e-4, 1.0, 10)
-    problem = tralgos.problems.quadratic_with_spectrum(h, rotation="none")
-    method = tralgos.CurveBall(lam=lam, lam_rule=rule)  # type: ignore[arg-type]
-    run = tralgos.minimize(problem, np.ones(10), method, gtol=0.0, maxiter=most)
-    seen = [row.detail["lam"] for row in run.trace if row.iteration > 0 and row.accepted]
-    below = (k for k, value in enumerate(seen) if value <= lam / 2)
-    return float(next(below, math.inf)), seen[-1] / lam
-
-
-def _speed_figures(level: Level, seed: int) -> tuple[Figure, ...]:
-    half, _ = _steps_to_half("authors", 100.0, 800)
-    _, printed = _steps_to_half("printed", 100.0, 800)
-    return (
-        Figure(
-            "steps to half of lambda, authors",
-            half,
-            half,
-            half,
-            (695.0, 696.0),
-            "0.999 at every fifth step",
-            (695.0, math.inf),
-        ),
-        Figure(
-            "lambda after 800 steps over the first, printed",
-            printed,
-            printed,
-            printed,
-            (1, 1),
-            claimed=(1.0, 1.0),
-        ),
-    )
-
-
-#: What lambda is multiplied with at a check, in the authors' code.
-_FACTOR = Fraction(999, 1000) ** 5
-
-#: Checks that are looked at: more than any factor that is tried takes.
-_MOST_CHECKS = 1000
-
-
-def _checks(instance: Instance, factor: Fraction) -> int:
-    lam, checks = Fraction(instance["lam"]), 0
-    while lam > Fraction(instance["lam"]) / 2 and checks < _MOST_CHECKS:
-        lam, checks = lam * factor, checks + 1
-    return checks
-
-
-def _speed_margins(instance: Instance, factor: Fraction = _FACTOR) -> Margins:
-    """Checks until lambda has halved where each lowers it, in fractions."""
-    return {"139 checks, 695 steps": fact(_checks(instance, factor) == 139)}
-
-
-def _speed_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
-    """lambda after 138 checks above a half of it, after 139 below, by multiplication."""
-    first, lam, before = arrays["lam"], arrays["lam"], arrays["lam"]
-    for _ in range(139):
-        lam, before = 0.999**5 * lam, lam
-    return smallest(xp, before / first - 0.5, 0.5 - lam / first)
-
-
-def _speed() -> Claim:
-    printed = Form(
-        "with a factor of 0.999^5 at every fifth step lambda halves in 695 steps at the soonest",
-        r"0.999^{695} < \tfrac12 < 0.999^{690}",
-        (
-            Condition(
-                "lambda > 0",
-                r"\lambda > 0",
-                lambda i: bool(i["lam"] > 0),
-                Dropped(({"lam": 0.0},), note="0 is half of 0 at once."),
-            ),
-        ),
-        lambda: st.fixed_dictionaries({"lam": quarters(0.25, 16.0)}),
-        _speed_margins,
-        edges=lambda: ({"lam": 1.0},),
-        screen=Screen(
-            lambda rng, size: {"lam": gridded(rng, size, 0.0625, 64.0)}, _speed_slack, row_of
-        ),
-        bound=lambda i: (5.0 * _checks(i, _FACTOR), math.log(0.5) / math.log(0.999)),
-        sabotage=(
-            Sabotage("0.999 at a check", lambda i: _speed_margins(i, Fraction(999, 1000))),
-            Sabotage("raised, not lowered", lambda i: _speed_margins(i, 1 / _FACTOR)),
-            Sabotage("0.999^4", lambda i: _speed_margins(i, Fraction(999, 1000) ** 4)),
-        ),
-        effort=5,
-    )
-    return Claim(
-        "curveball/lambda-rule-speed",
-        "how fast lambda falls on a quadratic",
-        PAPER,
-        "Section 3, automatic lambda",
-        Verdict.MEASURED,
-        printed,
-        measure=_speed_figures,
-        notes="From lambda = 100 on a spectrum in [1e-4, 1] the authors' rule lowers it at every "
-        "check and the one as printed at none. The text read literally, 0.999 at a check, would "
-        "take five times as long.",
-        proof="docs/theory-curveball.md, the rule for lambda: log 2 / log(1/0.999) = 692.8, and "
-        "checks come in fives.",
-        ours="That no more than 0.999^5 at every fifth step takes 695 steps to halve lambda.",
-    )
-
-
 def claims() -> tuple[Claim, ...]:
-    """Return the claims of this module."""
-    return (_rule(), _speed())
+    """Return the claim of this module."""
+    return (_rule(),)

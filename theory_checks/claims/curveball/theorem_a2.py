@@ -1,4 +1,4 @@
-"""Theorem A.2: whether the automatic z is a direction of descent; its proof and its remarks."""
+"""Theorem A.2: whether the automatic z is a direction of descent; with H > 0, and with H >= 0."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ from theory_checks.claims.curveball.common import PAPER
 from theory_checks.claims.curveball.models import (
     Forms,
     combined,
+    definite,
     delta_of,
     fewer_coordinates,
     forms,
@@ -80,19 +81,22 @@ def _in_range(instance: Instance) -> bool:
 # --- the theorem ----------------------------------------------------------------------
 
 
-def _printed_margins(instance: Instance) -> Margins:
+#: beta and rho from the products in (18).
+_Solve = Callable[[Forms], tuple[Fraction, Fraction] | None]
+
+
+def _printed_margins(instance: Instance, solve: _Solve = solution) -> Margins:
     """A solution of (18), if there is one, is a direction of descent or zero."""
     H, J, z = hessian(instance), vector(instance, "J"), vector(instance, "z")
     delta = delta_of(H, J, z)
-    found = solution(forms(H, J, z, delta))
+    found = solve(forms(H, J, z, delta))
     if found is None:
         return {"(18) has a solution": fact(False)}
     step = combined(found[1], z, -found[0], delta)
-    return {"descent, or z = 0": fact(inner_product(J, step) < 0 or not any(step))}
-
-
-#: beta and rho from the products in (18).
-_Solve = Callable[[Forms], tuple[Fraction, Fraction] | None]
+    return {
+        "(18) has a solution": fact(True),
+        "descent, or z = 0": fact(inner_product(J, step) < 0 or not any(step)),
+    }
 
 
 def _beta_reversed(f: Forms) -> tuple[Fraction, Fraction] | None:
@@ -122,6 +126,10 @@ def _amended_margins(instance: Instance, solve: _Solve = solution) -> Margins:
         "J'z = -z'Hz": fact(slope == -inner_product(step, applied(H, step))),
         "all solutions have this slope": fact(inner_product(J, any_step) == slope),
     }
+
+
+def _definite_rows(rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
+    return {**model_rows(rng, size), "lam": np.zeros(size)}
 
 
 def _range_rows(rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
@@ -199,8 +207,51 @@ def _models_in_range() -> SearchStrategy[Instance]:
 
 def _theorem() -> Claim:
     printed = Form(
-        "with H positive definite, which holds where the objective is convex, the z of (18) is a "
-        "direction of descent unless it is zero",
+        "with H positive definite (18) has a solution, and its z is a direction of descent unless "
+        "it is zero",
+        r"\hat H \succ 0,\ z_{t+1} \ne 0 \implies J^\top z_{t+1} < 0",
+        (
+            definite(
+                model_instance([0.0], [1.0], [0.0]),
+                model_instance([1.0], [1.0], [1.0], signs=[-1.0]),
+                note="H = 0: (18) has no solution. Along negative curvature what it finds goes "
+                "uphill.",
+            ),
+        ),
+        models,
+        _printed_margins,
+        edges=theorem_edges,
+        screen=Screen(_definite_rows, _theorem_slack, row_of),
+        sabotage=(
+            Sabotage("beta with the wrong sign", lambda i: _printed_margins(i, _beta_reversed)),
+            Sabotage(
+                "z'H Delta_z left out", lambda i: _printed_margins(i, _without_cross_terms)
+            ),
+        ),
+        reduce=fewer_coordinates,
+        effort=40,
+    )  # fmt: skip
+    return Claim(
+        "curveball/theorem-a2",
+        "the automatic z is a direction of descent where H is positive definite",
+        PAPER,
+        "Theorem A.2",
+        Verdict.HOLDS,
+        printed,
+        notes="The hypothesis does not hold where the objective is convex, as the paper says in "
+        "brackets: see theorem-a2-convex. H + lambda with lambda > 0 in the matrix is positive "
+        "definite wherever H is semidefinite, but as printed the matrix of (18) has no lambda. A "
+        "direction of descent is no descent: the full step raises sqrt(1 + w^2) from w = 2.",
+        proof="docs/theory-curveball.md: the slope of the model vanishes on the span, J'z + z'Hz "
+        "= 0, and z'Hz > 0 for z != 0.",
+    )
+
+
+def _convex() -> Claim:
+    printed = Form(
+        "H is positive definite 'when the objective is convex': so for a convex objective, H "
+        "positive semidefinite, (18) has a solution, and its z is a direction of descent unless it "
+        "is zero",
         r"\hat H \succeq 0,\ z_{t+1} \ne 0 \implies J^\top z_{t+1} < 0",
         (Condition("convex", r"\hat H \succeq 0", _is_semidefinite),),
         _semidefinite_models,
@@ -230,19 +281,16 @@ def _theorem() -> Claim:
         effort=80,
     )  # fmt: skip
     return Claim(
-        "curveball/theorem-a2",
-        "the automatic z is a direction of descent",
+        "curveball/theorem-a2-convex",
+        "the automatic z is a direction of descent 'when the objective is convex'",
         PAPER,
-        "Theorem A.2",
+        "Theorem A.2, in brackets",
         Verdict.NEEDS,
         printed,
         amended,
-        notes="True for a positive definite H; false is 'which holds when the objective is convex' "
-        "in its statement. f(w) = w, or Huber's loss away from its minimum, has H = 0, J = 1. A "
-        "Gauss-Newton matrix of the squared or the logistic loss has J in its range; of a loss "
-        "that is linear somewhere it may have not. H + lambda with lambda > 0 in the matrix is "
-        "positive definite, but as printed the matrix of (18) has no lambda. A direction of "
-        "descent is no descent: the full step raises sqrt(1 + w^2) from w = 2.",
+        notes="f(w) = w, or Huber's loss away from its minimum, has H = 0, J = 1. A Gauss-Newton "
+        "matrix of the squared or the logistic loss has J in its range; of a loss that is linear "
+        "somewhere it may have not.",
         proof="docs/theory-curveball.md: the slope of the model vanishes on the span, J'z + z'Hz "
         "= 0. If z'Hz = 0 then Hz = 0, and the shortest such z is 0; J is then orthogonal to the "
         "span, being so to its minimiser.",
@@ -252,4 +300,4 @@ def _theorem() -> Claim:
 
 def claims() -> tuple[Claim, ...]:
     """Return the claims of this module."""
-    return (_theorem(),)
+    return (_theorem(), _convex())

@@ -10,13 +10,25 @@ import numpy as np
 from theory_checks.claim import Instance, Screen
 from theory_checks.claims.krylov.common import instance_of
 
-__all__ = ["Arrays", "fejer", "published_linear", "published_sublinear", "scaled", "screen"]
+__all__ = [
+    "Arrays",
+    "draw_interior",
+    "fejer",
+    "interior",
+    "published_linear",
+    "published_sublinear",
+    "scaled",
+    "screen",
+]
 
 #: Rows by name: curvatures (size, n), step (size, n), multiplier (size,), t (size,).
 Arrays = Mapping[str, Any]
 
 #: A bound from the namespace and the rows.
 Bound = Callable[[Any, Arrays], Any]
+
+#: Draws rows.
+Draw = Callable[[np.random.Generator, int], Mapping[str, np.ndarray]]
 
 #: Dimensions of the problems.
 _N = 4
@@ -165,7 +177,33 @@ def fejer(xp: Any, arrays: Arrays) -> Any:
     return spread * (0.75 / (t * (t + 2)) + ritz / 2.0)
 
 
-def screen(bound: Bound) -> Screen:
+def interior(xp: Any, arrays: Arrays) -> Any:
+    """min(T_t^-2 (q(0) - q*), lambda_max ||s*||^2/(8 (t + 1/2)^2)), row by row."""
+    a, t = arrays["curvatures"], arrays["t"]
+    c = 1.0 + 2.0 * a[:, 0] / (a[:, -1] - a[:, 0])
+    square = xp.sum(arrays["step"] ** 2, axis=1)
+    limit = a[:, -1] * square / (8.0 * (t + 0.5) ** 2)
+    return xp.minimum(_energy(xp, arrays) / xp.cosh(t * xp.arccosh(c)) ** 2, limit)
+
+
+def draw_interior(rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
+    """Draw rows without a multiplier, a quarter of them near those that attain the bound."""
+    drawn = _draw(rng, size)
+    a = drawn["curvatures"]
+    # Curvatures at both ends alone, and one product with H: steps as 1/a are the slowest.
+    plane = rng.random((size, 1)) < 0.25
+    a = np.where(plane, np.stack([a[:, 0], a[:, 0], a[:, -1], a[:, -1]], axis=1), a)
+    near = rng.uniform(0.9, 1.1, (size, _N)) / np.maximum(a, 1e-3)
+    step = np.where(plane, near * np.array([1.0, 0.0, 1.0, 0.0]), drawn["step"])
+    return {
+        "curvatures": a,
+        "step": step / np.linalg.norm(step, axis=1, keepdims=True),
+        "multiplier": np.zeros(size),
+        "t": np.where(plane[:, 0], 1, drawn["t"]),
+    }
+
+
+def screen(bound: Bound, draw: Draw = _draw) -> Screen:
     """Return the screen of a claim that the gap is at most `bound`."""
 
     def slack(xp: Any, arrays: Arrays) -> Any:
@@ -173,4 +211,4 @@ def screen(bound: Bound) -> Screen:
         gap = krylov_gap(xp, arrays)
         return (limit - gap) / (limit + _RESOLVED * _decrease(xp, arrays))
 
-    return Screen(_draw, slack, _instance)
+    return Screen(draw, slack, _instance)

@@ -119,13 +119,29 @@ def _linear_constant() -> Claim:
 # --- without a multiplier --------------------------------------------------------------
 
 
+def _limit(data: Known, t: int) -> Real:
+    """lambda_max ||s*||^2/(8 (t + 1/2)^2)."""
+    return data.largest * data.problem.radius**2 / (2 * (2 * t + 1) ** 2)
+
+
+def _smaller_interior(data: Known, t: int) -> Real:
+    return min(_interior(data, t), _limit(data, t))
+
+
+def _interior_edges() -> Iterable[Instance]:
+    """The shared ones, and those that attain the first bound, two, and the second, one."""
+    yield from edges()
+    yield instance_of([1.0, 4.0], [4.0, 1.0], 0.0, 1)
+    yield instance_of([1.0, 2.0, 3.0], [6.0, 3.0 * 2.0**0.5, 2.0], 0.0, 2)
+    yield instance_of([1.0, 4.0], [8.0**0.5, 1.0], 0.0, 1)
+
+
 def _interior_margins(instance: Instance, minimiser: Minimiser | None = None) -> Margins:
     data, t = known(instance), int(instance["t"])
     gap = gap_of(data, (minimiser or trust_region_minimiser)(data.problem, t))
-    limit = data.largest * data.problem.radius**2 / (2 * (2 * t + 1) ** 2)
     return {
         **bounded(instance, minimiser, bound=_interior),
-        "at most lambda_max ||s*||^2/(8 (t + 1/2)^2)": at_most(data, gap, limit),
+        "at most lambda_max ||s*||^2/(8 (t + 1/2)^2)": at_most(data, gap, _limit(data, t)),
     }
 
 
@@ -151,9 +167,10 @@ def _interior_rate() -> Claim:
         (meaningful(), without),
         lambda: small_instances(interior=True),
         margins,
-        edges,
+        _interior_edges,
+        screen=bulk.screen(bulk.interior, bulk.draw_interior),
         reduce=fewer_dimensions,
-        bound=partial(pair, bound=_interior),
+        bound=partial(pair, bound=_smaller_interior),
         sabotage=broken(
             margins, BROKEN, "the space is never extended", "gradient descent in its place"
         ),
@@ -167,7 +184,8 @@ def _interior_rate() -> Claim:
         Verdict.HOLDS,
         printed,
         notes="Conjugate gradients: their iterates grow in norm, so they stay in a ball that holds "
-        "the solution. Both are attained, see worst-linear and worst-sublinear. The second one is "
+        "the solution. Both are attained, the first by H = diag(1, 4), s* = (4, 1), t = 1, the second "
+        "by s* = (sqrt(8), 1); for other t see worst-linear and worst-sublinear. The second one is "
         "false with lambda_max - lambda_min in the place of lambda_max: H = diag(1, 4), "
         "s* = (3, 1), t = 1.",
         proof="docs/krylov-rates.md, Theorem 2.",
