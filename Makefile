@@ -11,7 +11,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export MPLBACKEND ?= Agg
 
 .DEFAULT_GOAL := help
-.PHONY: help venv verify test pep lint format docs bench hunt clean
+.PHONY: help venv verify test pep lint format docs bench hunt mutants clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | \
@@ -58,6 +58,13 @@ bench: $(STAMP) ## Run the benchmarks side by side with the peers that install h
 
 hunt: $(STAMP) ## Run the property tests at length, from a random start
 	$(BIN)/python -m pytest -n $(WORKERS) -q --hunt
+
+mutants: $(STAMP) ## Try a random sample of mutants of the solver core (an hour)
+	$(BIN)/python -m pip install --quiet --editable '.[mutation]'
+	$(BIN)/python -m benchmarks.mutation map
+	$(BIN)/python -m benchmarks.mutation map --claims
+	$(BIN)/python -m benchmarks.mutation run --count 800 --seed 20261121
+	$(BIN)/python -m benchmarks.mutation report
 
 clean: ## Remove everything that was built
 	rm -rf $(VENV) build dist out docs/_build docs/api/generated .hypothesis

@@ -14,7 +14,7 @@ import typing
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
-__all__ = ["decode_float", "encode_float", "from_plain", "to_plain"]
+__all__ = ["decode_float", "encode_float", "from_plain", "restored", "to_plain"]
 
 _T = TypeVar("_T")
 
@@ -59,6 +59,15 @@ def to_plain(value: Any) -> Any:
     raise TypeError(f"not plain data: {value!r}")
 
 
+def restored(value: Any) -> Any:
+    """Turn the three words for floats that are not finite back, in plain data of any shape."""
+    if isinstance(value, dict):
+        return {key: restored(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [restored(item) for item in value]
+    return float(value) if value in ("inf", "-inf", "nan") else value
+
+
 def _decoded(kind: Any, value: Any) -> Any:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
@@ -80,7 +89,7 @@ def _decoded(kind: Any, value: Any) -> Any:
         if not isinstance(value, kind):
             raise ValueError(f"not of type {kind.__name__}: {value!r}")
         return value
-    return value
+    return restored(value) if kind is Any else value
 
 
 def from_plain(kind: type[_T], document: Any) -> _T:

@@ -14,7 +14,7 @@ import zlib
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
 from theory_checks.cells import Cell, check_result
 
@@ -72,7 +72,10 @@ class Journal:
         self.damaged: list[int] = []
         header = {"schema": JOURNAL_SCHEMA, **run}
         self._name = path.name
-        self._file: BinaryIO = path.open("r+b" if path.exists() else "w+b")
+        if path.exists() and not path.is_file():
+            raise JournalError(f"{path.name}: not a file that a journal can be kept in")
+        # Not buffered: a line that cannot be written must not be tried again on closing.
+        self._file = path.open("r+b" if path.exists() else "w+b", buffering=0)
         try:
             self._lock()
             length = self._read(self._file.read(), header)

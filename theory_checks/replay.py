@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from theory_checks.claim import Claim, Instance
-from theory_checks.codec import decode_float, to_plain
+from theory_checks.codec import decode_float, restored, to_plain
 from theory_checks.margins import worst_margin
 
 __all__ = [
@@ -128,7 +128,7 @@ def _parsed(text: str, name: str) -> Record:
         record = Record(
             str(document["claim"]),
             str(document["form"]),
-            dict(document["instance"]),
+            restored(dict(document["instance"])),
             {str(k): decode_float(v) for k, v in document["margins"].items()},
             str(document["note"]),
             str(document["kind"]),

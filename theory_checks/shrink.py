@@ -42,10 +42,15 @@ def replaced(value: Any, path: Path, leaf: Any) -> Any:
     return [replaced(v, rest, leaf) if i == head else v for i, v in enumerate(value)]
 
 
+def _length(leaf: float) -> int:
+    # No finite float has as many digits: whatever is finite is simpler than what is not.
+    return len(repr(leaf).removesuffix(".0").lstrip("-")) if math.isfinite(leaf) else 32
+
+
 def complexity(instance: Instance) -> tuple[int, int, float]:
     """Order instances: by the number of numbers, by their digits, by their sizes."""
     numbers = [leaf for _, leaf in leaves(instance)]
-    digits = sum(len(repr(leaf).removesuffix(".0").lstrip("-")) for leaf in numbers)
+    digits = sum(_length(leaf) for leaf in numbers)
     signs = sum(leaf < 0 for leaf in numbers)
     return len(numbers), digits, sum(abs(leaf) for leaf in numbers) + signs
 

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import strategies as st
 
 from tests.theory_checks import toys
+from theory_checks.cells import Cell
 from theory_checks.claim import Claim, Condition, Dropped, Figure, Form, Sabotage, Verdict, fact
 from theory_checks.cli import main
 from theory_checks.document import write_instances
@@ -186,11 +187,20 @@ def test_two_runs_do_not_share_a_journal(tmp_path):
         Journal(tmp_path / "j", {"seed": 0})
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk here")
-def test_a_full_disk_is_named(capsys):
+def test_what_is_no_file_is_no_journal(tmp_path, capsys):
     toy = toys.true_claim()
-    assert main(["verify", "--journal", "/dev/full"], claims={toy.id: toy}) == 2
-    assert "full" in capsys.readouterr().err
+    assert main(["verify", "--journal", str(tmp_path)], claims={toy.id: toy}) == 2
+    assert f"{tmp_path.name}: not a file" in capsys.readouterr().err
+
+
+def test_a_line_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    with Journal(tmp_path / "j", {"seed": 0}) as journal:
+        monkeypatch.setattr("theory_checks.journal.os.fsync", full)
+        with pytest.raises(JournalError, match="j: cannot be written: No space left"):
+            journal.add(Cell(0, "toy/true", "hunt", "printed"), {})
 
 
 def test_a_helper_of_a_module_is_part_of_the_sources(tmp_path, monkeypatch):
@@ -243,6 +253,7 @@ def test_workers_end_with_the_run_that_started_them(tmp_path, number):
     journal = tmp_path / "journal"
     deadline = time.monotonic() + 60
     while not (journal.exists() and journal.read_bytes().count(b"\n") > 1):
+        assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.1)
     process.send_signal(number)

@@ -44,6 +44,7 @@ STATEMENTS = {
     "section-a2-1",
     "optimal-parameters",
     "theorem-a2",
+    "theorem-a2-convex",
     "eq-46",
     "theorem-a2-remarks",
     "lissa",

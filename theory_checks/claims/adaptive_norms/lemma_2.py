@@ -312,8 +312,9 @@ def _conditions() -> tuple[Condition, ...]:
 def _lemma_2() -> Claim:
     printed = Form(
         "if ||g_t|| <= L for all t there is an epsilon > 0 such that Definition 1 holds for the "
-        "matrices of RMSProp and for their diagonals; checked: for every epsilon > 0, for sums over "
-        "a window of the newest gradients, and for the square roots too, with the eigenvalues in [epsilon, L^2 + epsilon]",
+        "matrices of RMSProp and for their diagonals; checked: for every epsilon > 0, for sums "
+        "over a window of the newest gradients, and for the square roots too, with the eigenvalues "
+        "in [epsilon, L^2 + epsilon]",
         r"\epsilon I \preceq A_{\text{rms},t} \preceq (L^2 + \epsilon) I \quad\text{for all } t",
         _conditions(),
         _strategy,
@@ -335,8 +336,8 @@ def _lemma_2() -> Claim:
         notes="True, and more than is claimed: for every epsilon, for windows, for the roots. "
         "The paper calls the bound L_H, which in Theorem 1 is the Lipschitz constant of the "
         "Hessian: a gradient's is meant.",
-        proof="The weights are positive with the sum 1 - beta^t < 1, less over a window, and 0 <= (x'g)^2 <= L^2 "
-        "for a unit vector x. A diagonal entry is x'Ax for a unit vector.",
+        proof="The weights are positive with the sum 1 - beta^t < 1, less over a window, and "
+        "0 <= (x'g)^2 <= L^2 for a unit vector x. A diagonal entry is x'Ax for a unit vector.",
     )
 
 

@@ -104,6 +104,15 @@ def _beta_reversed(f: Forms) -> tuple[Fraction, Fraction] | None:
     return None if found is None else (-found[0], found[1])
 
 
+def _rho_reversed(f: Forms) -> tuple[Fraction, Fraction] | None:
+    found = solution(f)
+    return None if found is None else (found[0], -found[1])
+
+
+def _without_slope_of_z(f: Forms) -> tuple[Fraction, Fraction] | None:
+    return solution(replace(f, Jz=Fraction(0)))
+
+
 def _without_cross_terms(f: Forms) -> tuple[Fraction, Fraction] | None:
     """As though z and Delta_z were conjugate."""
     return solution(replace(f, zHd=Fraction(0)))
@@ -223,14 +232,14 @@ def _theorem() -> Claim:
         edges=theorem_edges,
         screen=Screen(_definite_rows, _theorem_slack, row_of),
         sabotage=(
+            # Without z'H Delta_z the matrix is still positive definite, and z one of descent.
             Sabotage("beta with the wrong sign", lambda i: _printed_margins(i, _beta_reversed)),
-            Sabotage(
-                "z'H Delta_z left out", lambda i: _printed_margins(i, _without_cross_terms)
-            ),
+            Sabotage("rho with the wrong sign", lambda i: _printed_margins(i, _rho_reversed)),
+            Sabotage("J'z left out", lambda i: _printed_margins(i, _without_slope_of_z)),
         ),
         reduce=fewer_coordinates,
         effort=40,
-    )  # fmt: skip
+    )
     return Claim(
         "curveball/theorem-a2",
         "the automatic z is a direction of descent where H is positive definite",
