@@ -248,6 +248,17 @@ def _unweighted(original: Any) -> Any:
     return property(lambda rule: dataclasses.replace(original.fget(rule), gain=1.0))
 
 
+def _longer_window(original: Any) -> Any:
+    """A window of one gradient more than asked for."""
+
+    def post_init(rule: Any) -> None:
+        original(rule)
+        if rule.window is not None:
+            object.__setattr__(rule, "window", rule.window + 1)
+
+    return post_init
+
+
 MUTATIONS: list[tuple[str, Any, str, Any]] = [
     ("eq-2", tralgos.norms.AdagradNorm, "update", lambda f: lambda r, s, g: f(r, s, 0.999999 * g)),
     ("eq-3", tralgos.norms.RMSPropNorm, "weights", _unweighted),
@@ -258,6 +269,7 @@ MUTATIONS: list[tuple[str, Any, str, Any]] = [
     ("definition-1", tralgos.norms.MatrixNorm, "equivalence", _wider),
     ("lemma-2", tralgos.norms.RMSPropNorm, "weights", _unweighted),
     ("lemma-2", tralgos.norms.RMSPropNorm, "uniform_mu", _scaled(1 - 1e-6)),
+    ("lemma-2", tralgos.norms.RMSPropNorm, "__post_init__", _longer_window),
     ("lemma-2-smallest-mu", tralgos.norms.RMSPropNorm, "uniform_constants", _wider),
     ("lemma-2-smallest-mu", tralgos.norms.RMSPropNorm, "uniform_mu", _scaled(1 + 1e-9)),
     ("adagrad-not-equivalent", tralgos.norms.DiagonalNorm, "equivalence", _wider),
@@ -374,7 +386,14 @@ def test_a_screen_suspects_what_breaks_a_hypothesis(name: str) -> None:
 
 
 def test_what_a_screen_draws_is_admitted_and_holds() -> None:
-    for name in (*SLACKS, *SUSPECTED, "eq-2", "assumption-2", "assumption-2-decrease"):
+    for name in (
+        *SLACKS,
+        *SUSPECTED,
+        "eq-2",
+        "assumption-2",
+        "assumption-2-cauchy",
+        "assumption-2-decrease",
+    ):
         form = claim_of(name).proven
         for instance in rows(form, 8, 5)[1]:
             assert form.admits(instance), name
@@ -395,6 +414,23 @@ def test_many_points_in_the_plane_against_one_by_one() -> None:
             assert float(getattr(points, key)[row]) == pytest.approx(wanted, abs=1e-9 * size)
         best = float(subproblems.decrease_of(instance, subproblems.solved(instance)))
         assert float(points.best[row]) == pytest.approx(best, abs=1e-7 * size)
+
+
+def test_many_runs_of_steihaug_in_the_plane_against_one_by_one() -> None:
+    """After one iteration and after both, by the oracle that is broken on purpose elsewhere."""
+    arrays = subproblems_plane.plane_draw(np.random.default_rng(9), 60)
+    points = subproblems_plane.plane_points(np, arrays)
+    first, last = subproblems_plane.plane_steihaug(np, arrays)
+    for row in range(60):
+        instance, size = subproblems_plane.plane_row(arrays, row), float(points.scale[row])
+        step = subproblems.steihaug(instance)
+        assert float(last[row]) == pytest.approx(
+            float(subproblems.decrease_of(instance, step)), abs=1e-9 * size
+        )
+        step = subproblems.solved({**instance, "method": "one step of steihaug"})
+        assert float(first[row]) == pytest.approx(
+            float(subproblems.decrease_of(instance, step)), abs=1e-9 * size
+        )
 
 
 def test_numbers_of_the_screens_have_what_theorems_fail_on() -> None:

@@ -29,7 +29,7 @@ STATEMENTS = {
     "curveball": (
         "eq-6-9", "eq-10-12", "eq-15-17", "interleaving", "hessian-free", "eq-18", "eq-25",
         "lambda-rule", "theorem-a1", "corollary-a1-1", "eq-36-41", "section-a2-1", "theorem-a2",
-        "lissa",
+        "theorem-a2-convex", "lissa",
     ),
     "efficient-tr": (
         "change-of-variable", "lemma-1", "proposition-1", "lemma-2", "theorem-3", "lemma-4",

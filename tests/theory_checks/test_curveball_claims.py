@@ -22,6 +22,8 @@ from theory_checks.claims.curveball import (
     products,
     tracking,
 )
+from theory_checks.engine import Budget, hunt
+from tralgos.methods import damping
 
 STATEMENTS = {
     "eq-6-9",
@@ -60,6 +62,19 @@ model_instance = models.model_instance
 
 def test_every_statement_has_its_claim() -> None:
     assert {claim.id.removeprefix("curveball/") for claim in claims()} == STATEMENTS
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("_PAPER_FACTOR", 0.998), ("_PERIOD", 4), ("_PAPER_HIGH", 2.5)]
+)
+def test_a_fault_in_the_rules_for_lambda_is_noticed(
+    name: str, value: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """lambda-rule-speed holds the runs of the package against the paper's factor and period."""
+    form = next(c for c in claims() if c.id == "curveball/lambda-rule-speed").proven
+    assert hunt(form, Budget(20, 0, 3.0), 1).violation is None
+    monkeypatch.setattr(damping, name, value)
+    assert hunt(form, Budget(20, 0, 3.0), 1).violation is not None
 
 
 # -------------------------------------------------------------------- the model and its plane

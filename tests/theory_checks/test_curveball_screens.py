@@ -199,6 +199,19 @@ def test_a_screen_sees_another_solution(monkeypatch: pytest.MonkeyPatch) -> None
     assert np.sum(automatic._plane_slack(np, rows) < before - 1e-6) > 500
 
 
+@pytest.mark.parametrize("piece", ["_inverted", "_as_22"])
+def test_the_screen_of_25_sees_its_own_pieces(piece: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """(25) with its unknowns exchanged, (22) with beta for -beta: (18) beside them is right."""
+    rows = automatic._pair_rows(np.random.default_rng(3), 1000)
+    right = getattr(automatic, piece)
+    assert np.min(automatic._eq_25_slack(np, rows)) > -1e-6
+    if piece == "_inverted":
+        monkeypatch.setattr(automatic, piece, lambda *given: right(*given)[::-1])
+    else:
+        monkeypatch.setattr(automatic, piece, lambda f, beta, rho: right(f, -beta, rho))
+    assert np.sum(automatic._eq_25_slack(np, rows) < -1e-4) > 500
+
+
 def test_the_package_is_compared_with_fractions() -> None:
     """look-ahead: iterates of tralgos that are off by a millionth are a violation."""
     instance = look_ahead._instance(0.5)

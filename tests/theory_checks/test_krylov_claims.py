@@ -283,6 +283,22 @@ def test_the_bulk_bounds_are_the_precise_ones(rng: np.random.Generator) -> None:
             assert min(limits[row], 1e100) == pytest.approx(limit, rel=1e-7) or limit > 1e3
 
 
+def test_the_bulk_bound_without_a_multiplier_is_the_precise_one(rng: np.random.Generator) -> None:
+    """And some of the rows come close to it."""
+    form = claim_of("interior-rate").printed
+    arrays = form.screen.draw(rng, 200)
+    limits, slack = bulk.interior(np, arrays), form.screen.slack(np, arrays)
+    for row in range(200):
+        sides = form.bound(form.screen.instance(arrays, row))
+        if sides is None:
+            continue
+        gap, limit = sides
+        assert limits[row] == pytest.approx(limit, rel=1e-7)
+        size = limit + bulk._RESOLVED * float(bulk._decrease(np, arrays)[row])
+        assert slack[row] == pytest.approx((limit - gap) / size, abs=1e-6)
+    assert np.min(slack) < 0.05
+
+
 def test_the_screen_points_at_a_bound_that_is_too_small(rng: np.random.Generator) -> None:
     screen = bulk.screen(lambda xp, arrays: bulk.fejer(xp, arrays) / 4.0)
     assert np.min(screen.slack(np, screen.draw(rng, 2048))) < 0.0

@@ -122,8 +122,11 @@ def test_several_processes_give_what_one_gives():
             for cell, result in results.items()
         }
 
-    alone = gather(claims, run)
-    assert without_times(gather(claims, run, jobs=2)) == without_times(alone)
+    alone, failed = gather(claims, run)
+    assert failed == {}
+    together, failed = gather(claims, run, jobs=2)
+    assert failed == {}
+    assert without_times(together) == without_times(alone)
 
 
 def test_a_backend_that_is_missing_is_named(monkeypatch):

@@ -227,10 +227,10 @@ def _eq_18() -> Claim:
 # --- equation (25) --------------------------------------------------------------------
 
 
-def _inverted(f: Forms) -> tuple[Fraction, Fraction]:
+def _inverted(f: Forms, determinant: Any = None) -> tuple[Fraction, Fraction]:
     """(-rho, beta) of (25) by its own inverse: rows and columns are in the other order."""
-    minus_rho = (f.dHd * f.Jz - f.zHd * f.Jd) / f.determinant
-    return minus_rho, (f.zHz * f.Jd - f.zHd * f.Jz) / f.determinant
+    by = f.determinant if determinant is None else determinant
+    return (f.dHd * f.Jz - f.zHd * f.Jd) / by, (f.zHz * f.Jd - f.zHd * f.Jz) / by
 
 
 def _inverted_with_plus(f: Forms) -> tuple[Fraction, Fraction]:
@@ -309,27 +309,28 @@ def _eq_25_slack(xp: Any, arrays: Mapping[str, Any]) -> Any:
     b, r = arrays["beta"], arrays["rho"]
     delta = applied_rows(H, z) + J + arrays["lam"][:, None] * z
     Hz, Hd = applied_rows(H, z), applied_rows(H, delta)
-    zHz, zHd, dHd = inner_rows(z, Hz), inner_rows(z, Hd), inner_rows(delta, Hd)
-    Jz, Jd = inner_rows(J, z), inner_rows(J, delta)
+    f: Any = Forms(
+        inner_rows(z, Hz),
+        inner_rows(z, Hd),
+        inner_rows(delta, Hd),
+        inner_rows(J, z),
+        inner_rows(J, delta),
+    )
     step = r[:, None] * z - b[:, None] * delta
     model = inner_rows(step, J) + inner_rows(step, applied_rows(H, step)) / 2.0
-    form = r * Jz - b * Jd + (r * r * zHz - 2.0 * r * b * zHd + b * b * dHd) / 2.0
-    size = 1.0 + r * r * zHz + b * b * dHd + xp.abs(r * Jz) + xp.abs(b * Jd)
-    expansion = apart(xp, model, form, size)
-    determinant = zHz * dHd - zHd * zHd
-    two = determinant > 1e-9 * zHz * dHd
-    safe = xp.where(two, determinant, 1.0)
-    minus_rho, beta = (dHd * Jz - zHd * Jd) / safe, (zHz * Jd - zHd * Jz) / safe
-    # (24), each entry beside its terms over what the determinant leaves.
-    share = xp.where(two, determinant / xp.where(two, zHz * dHd, 1.0), 1.0)
-    first = Jz - zHz * minus_rho - zHd * beta
-    second = -Jd + zHd * minus_rho + dHd * beta
-    sizes = (
-        (xp.abs(Jz) + xp.abs(zHz * minus_rho) + xp.abs(zHd * beta)) / share,
-        (xp.abs(Jd) + xp.abs(zHd * minus_rho) + xp.abs(dHd * beta)) / share,
-    )
-    solved = smallest(xp, apart(xp, first, 0.0, sizes[0]), apart(xp, second, 0.0, sizes[1]))
+    size = 1.0 + r * r * f.zHz + b * b * f.dHd + xp.abs(r * f.Jz) + xp.abs(b * f.Jd)
+    expansion = apart(xp, model, _as_22(f, b, r), size)
     # Where z and Delta_z are dependent, or nearly so, (25) says nothing that float64 can judge.
+    both = f.zHz * f.dHd
+    two = f.determinant > 1e-9 * both
+    minus_rho, beta = _inverted(f, xp.where(two, f.determinant, 1.0))
+    first, second = _left_of_24(f, beta, -minus_rho)
+    # Each entry of (24) beside its terms, over what the determinant leaves.
+    share = xp.where(two, f.determinant / xp.where(two, both, 1.0), 1.0)
+    cross = xp.abs(f.zHd * beta), xp.abs(f.zHd * minus_rho)
+    top = (xp.abs(f.Jz) + xp.abs(f.zHz * minus_rho) + cross[0]) / share
+    bottom = (xp.abs(f.Jd) + xp.abs(f.dHd * beta) + cross[1]) / share
+    solved = smallest(xp, apart(xp, first, 0.0, top), apart(xp, second, 0.0, bottom))
     return smallest(xp, expansion, xp.where(two, solved, 1.0), _plane_slack(xp, arrays))
 
 

@@ -184,8 +184,8 @@ def _interior_rate() -> Claim:
         Verdict.HOLDS,
         printed,
         notes="Conjugate gradients: their iterates grow in norm, so they stay in a ball that holds "
-        "the solution. Both are attained, by H = diag(1, 4), t = 1: the first with s* = (4, 1), the "
-        "second with s* = (sqrt(8), 1); for other t see worst-linear and worst-sublinear. The "
+        "the solution. Both are attained, by H = diag(1, 4), t = 1: the first with s* = (4, 1), "
+        "the second with s* = (sqrt(8), 1); for other t see worst-linear and worst-sublinear. The "
         "second is false with lambda_max - lambda_min in the place of lambda_max: H = diag(1, 4), "
         "s* = (3, 1), t = 1.",
         proof="docs/krylov-rates.md, Theorem 2.",
