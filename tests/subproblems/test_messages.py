@@ -10,6 +10,7 @@ import pytest
 from tests.oracle import rotated
 from tests.subproblems.support import Product
 from tralgos import SphereDescent, Status, Steihaug, Subproblem, solve_cubic, solve_trs
+from tralgos.norms import MatrixNorm
 
 N = 20
 
@@ -146,3 +147,13 @@ def test_a_space_that_is_not_stored_is_not_extended_beyond_the_budget(
         result = problem.trust_region(radius)
         assert result.matvecs <= budget
         assert result.model_decrease >= cauchy_decrease(H, g, radius) * (1.0 - 1e-10)
+
+
+def test_a_step_is_on_the_boundary_of_an_ill_conditioned_ball() -> None:
+    """Its norm rounds to less than the radius by more than a few units of the last place."""
+    norm = MatrixNorm(np.array([[1.0, 1.0], [1.0, 1.001]]))
+    gradient = np.array([1.0, 0.5])
+    for method in ("direct", "krylov"):
+        result = solve_trs(np.diag([-1.0, 1.0]), gradient, 0.7, norm=norm, method=method)
+        assert result.multiplier > 40.0
+        assert result.on_boundary

@@ -96,6 +96,10 @@ class Reporter:
     def _on_boundary(self, outcome: Outcome, target: Target) -> bool:
         if isinstance(target, CubicTarget):
             return False
+        # A step that was scaled to the radius lies on it, whatever its norm rounds to: in an
+        # ill-conditioned norm that may be far below. No step is zero on a boundary.
+        if outcome.boundary and outcome.measured.step_norm > 0.0:
+            return True
         tolerance = 64.0 * self._model.eps
         return outcome.measured.step_norm >= target.radius * (1.0 - tolerance)
 
