@@ -22,11 +22,9 @@ def every_claim() -> Iterator[Claim]:
         evidence,
         krylov,
     )
-    from theory_checks.experiments import section_4_1
 
     claims = [
         *efficient_tr.claims(),
-        section_4_1.claim(),
         *curveball.claims(),
         *adaptive_norms.claims(),
         *certificate.claims(),

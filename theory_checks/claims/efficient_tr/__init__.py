@@ -16,6 +16,7 @@ from theory_checks.claims.efficient_tr import (
     proposition_1,
     riemannian,
     safe_descent,
+    section_4_1,
     srelu,
     stationary,
     theorem_3,
@@ -44,5 +45,6 @@ def claims() -> tuple[Claim, ...]:
         riemannian,
         differences,
         srelu,
+        section_4_1,
     )
     return tuple(claim for module in modules for claim in module.claims())
