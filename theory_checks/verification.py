@@ -179,6 +179,9 @@ def hunt_one(options: argparse.Namespace, claims: dict[str, Claim], reporter: Re
     changed = False
     for name, result in found.items():
         reporter.hunted(claim.id, name, result)
+        if result.instances == 0:
+            reporter.line("  no instance was admitted and decided: nothing was checked")
+            changed = True
         if result.violation is None:
             continue
         if options.save is not None:

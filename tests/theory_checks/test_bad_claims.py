@@ -105,6 +105,12 @@ def test_a_claim_that_tested_nothing_does_not_hold(name):
     assert (hunted.unfinished > 0) == (name == "nothing ends")
 
 
+def test_a_hunt_of_nothing_is_no_success(capsys):
+    bad = NOTHING["nothing is admitted"]
+    assert main(["hunt", bad.id, "--budget", "1"], claims={bad.id: bad}) == 1
+    assert "nothing was checked" in capsys.readouterr().out
+
+
 def test_margins_by_chance_are_refused():
     rng = np.random.default_rng(0)
     bad = claim_with(margins=lambda i: {"it": float(rng.uniform(-1, 5))})
