@@ -168,6 +168,7 @@ def _claim() -> Claim:
         _instance(1.0, 0.0),
         _instance(0.0, 0.0),
         _instance(2.0, 0.125),
+        {"gradient": [0.875, 0.875], "error": [0.0, 0.0], "eps_g": 1.0, "eta": 0.5},
     )
     printed = Form(
         "the gradient of the model meets Assumption 1, after line 4 has set it to zero where "
