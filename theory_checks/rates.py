@@ -26,7 +26,7 @@ _FEWEST_SIZES = 5
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with the ends of its 95% interval."""
+    """An estimate with the ends of its interval, 95% by the bootstrap."""
 
     value: float
     low: float
@@ -72,7 +72,9 @@ def power(
         The least-squares slope of the mean logarithm over the logarithm of the
         size. The interval resamples the measurements at each size; with one
         each, the residuals (divided by ``sqrt(1 - leverage)``), so that it shows
-        how far the points are from one straight line.
+        how far the points are from one straight line. Of few points it is too
+        narrow: with seven sizes and independent errors it holds the exponent in 89
+        of 100 cases, not in 95.
 
     Raises
     ------

@@ -111,10 +111,12 @@ def test_a_hunt_of_nothing_is_no_success(capsys):
     assert "nothing was checked" in capsys.readouterr().out
 
 
-def test_margins_by_chance_are_refused():
-    rng = np.random.default_rng(0)
-    bad = claim_with(margins=lambda i: {"it": float(rng.uniform(-1, 5))})
-    assert main(["verify"], claims={bad.id: bad}) in (1, 2)
+def test_margins_that_differ_from_one_evaluation_to_the_next_are_refused(capsys):
+    """Violated when met and when confirmed, and never again: no counterexample, and no check."""
+    given = iter([-1.0, -1.0])
+    bad = claim_with(margins=lambda i: {"it": next(given, 1.0)}, edges=lambda: ({"x": 1.0},))
+    assert main(["verify"], claims={bad.id: bad}) == 2
+    assert "not the same twice" in capsys.readouterr().err
 
 
 def test_the_ledger_and_a_replay_of_its_files_agree_on_rounding(tmp_path):
@@ -166,7 +168,7 @@ def test_instances_of_an_earlier_run_are_removed_and_others_are_not(tmp_path):
     }
 
 
-def test_files_are_written_before_the_text_and_refused_before_the_work(tmp_path, capsys):
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(tmp_path, capsys):
     def counted(i):
         raise AssertionError("this is the work")
 
@@ -174,6 +176,20 @@ def test_files_are_written_before_the_text_and_refused_before_the_work(tmp_path,
     for path in (tmp_path, tmp_path / "no" / "ledger.json"):
         assert main(["verify", "--json", str(path)], claims={bad.id: bad}) == 2
         assert "cannot be written" in capsys.readouterr().err
+
+
+def test_files_are_written_before_the_text(tmp_path, monkeypatch):
+    """Whoever reads the text may go away, as `head -1` does."""
+
+    def gone(*_):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("theory_checks.report.Reporter.ledger", gone)
+    toy = toys.true_claim()
+    arguments = ["verify", "--json", str(tmp_path / "l.json"), "--report", str(tmp_path / "r")]
+    assert main(arguments, claims={toy.id: toy}) == 2
+    assert (tmp_path / "l.json").read_text(encoding="utf-8").startswith("{")
+    assert (tmp_path / "r" / "index.html").is_file()
 
 
 def test_notes_of_a_user_are_no_journal(tmp_path):

@@ -91,6 +91,7 @@ def test_what_is_not_testable_has_no_evidence():
     [
         (1.9, 2.1, "consistent"),
         (1.4, 1.6, "not consistent"),
+        (2.6, 2.8, "not consistent"),
         (2.4, 2.6, "can't tell"),
         (1.0, 3.0, "can't tell"),
         (float("nan"), float("nan"), "can't tell"),

@@ -31,6 +31,16 @@ def test_the_interval_covers_the_exponent_as_often_as_it_says():
     assert 177 <= covered <= 199
 
 
+def test_how_often_the_interval_of_single_measurements_covers_is_what_it_says():
+    """89 of 100 with seven sizes; 85 where the residuals are not corrected for the fit."""
+    rng = np.random.default_rng(9)
+    covered = 0
+    for _ in range(400):
+        interval = power(SIZES, [[s**0.5 * math.exp(rng.normal(0.0, 0.3))] for s in SIZES], rng)
+        covered += interval.low <= 0.5 <= interval.high
+    assert 0.87 <= covered / 400 <= 0.91
+
+
 def test_single_measurements_that_are_no_power_have_a_wide_interval():
     curved = [[math.exp(0.2 * math.log(size) ** 2)] for size in SIZES]
     interval = power(SIZES, curved, np.random.default_rng(3))

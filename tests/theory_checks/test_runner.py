@@ -59,6 +59,18 @@ def test_a_journal_may_end_anywhere(tmp_path):
             assert len(journal.results) == complete + 1
 
 
+def test_nothing_is_left_of_a_line_that_was_cut_short(tmp_path):
+    """Also where the next line is shorter than what was there."""
+    path = journal_with(tmp_path / "j", cells=1)
+    path.write_bytes(path.read_bytes() + b"0" * 10_000)
+    with Journal(path, RUN) as journal:
+        journal.add(Cell(1, "toy/true", "hunt", "printed"), RESULT)
+    with Journal(path, RUN) as journal:
+        assert len(journal.results) == 2
+        assert journal.damaged == []
+    assert path.read_bytes().endswith(b"}\n")
+
+
 def test_a_damaged_line_is_named_and_set_aside(tmp_path):
     path = journal_with(tmp_path / "j")
     raw = bytearray(path.read_bytes())
