@@ -26,6 +26,7 @@ from tralgos.operators.structured import (
     LowRankPlusDiagonal,
     ShiftedOperator,
 )
+from tralgos.operators.tiled import Tile, TiledOperator
 
 __all__ = [
     "Congruence",
@@ -40,6 +41,8 @@ __all__ = [
     "ShiftedOperator",
     "SparseOperator",
     "SumOperator",
+    "Tile",
+    "TiledOperator",
     "WrappedOperator",
     "as_operator",
     "check_symmetric",

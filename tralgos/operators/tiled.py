@@ -1,0 +1,152 @@
+"""Operators that can show any rectangle of their matrix, and so never need to store it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tralgos.arguments import positive_integer
+from tralgos.arrays import Array, device_of, is_numpy, namespace, same_home
+from tralgos.errors import ArgumentError, ShapeError
+from tralgos.operators.base import Operator
+
+__all__ = ["Tile", "TiledOperator"]
+
+#: Rows and columns of a tile: on the host it stays in the cache, on a device there are few calls.
+_HOST_TILE, _DEVICE_TILE = 512, 4096
+
+
+class Tile(NamedTuple):
+    """A rectangle of a matrix.
+
+    Attributes
+    ----------
+    rows, columns : range
+        Where it stands.
+    entries : array, shape (len(rows), len(columns))
+    """
+
+    rows: range
+    columns: range
+    entries: Array
+
+
+class TiledOperator(Operator):
+    """A matrix that is known by its rectangles; products are made tile by tile.
+
+    A subclass sets `shape` and `home` through ``super().__init__`` and implements
+    ``_tile(rows, columns)``.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (m, n).
+    home : array
+        Shows the library, the device and the dtype of the tiles.
+    tile_size : int, optional
+        Rows and columns of a tile of products and of :meth:`tiles`. Default: 512 on NumPy, 4096
+        elsewhere.
+    name, symmetric
+        As for :class:`Operator`.
+
+    Raises
+    ------
+    ArgumentError
+        If `tile_size` is not a positive integer.
+
+    Notes
+    -----
+    A product makes every tile once, of a symmetric matrix those on and above the diagonal alone.
+    Memory: two tiles. The order of summation, and with it the rounding, depends on `tile_size`.
+    """
+
+    home: Array
+
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        *,
+        home: Array,
+        tile_size: int | None = None,
+        name: str = "tiled operator",
+        symmetric: bool | None = None,
+    ) -> None:
+        usual = _HOST_TILE if is_numpy(home) else _DEVICE_TILE
+        self.tile_size = usual if tile_size is None else positive_integer(tile_size, "tile_size")
+        super().__init__(shape, name=name, home=home, symmetric=symmetric)
+
+    @abstractmethod
+    def _tile(self, rows: range, columns: range) -> Array:
+        """The entries of a rectangle whose bounds have been checked; a new array."""
+
+    def tile(self, rows: range, columns: range) -> Array:
+        """The entries of a rectangle.
+
+        Parameters
+        ----------
+        rows, columns : range
+            Contiguous and inside the matrix.
+
+        Returns
+        -------
+        array, shape (len(rows), len(columns))
+
+        Raises
+        ------
+        ArgumentError
+            If a range has a step, or leaves the matrix.
+        ShapeError, ArrayTypeError
+            If the subclass makes something else.
+        """
+        _check_range(rows, self.shape[0], "rows")
+        _check_range(columns, self.shape[1], "columns")
+        entries = self._tile(rows, columns)
+        if tuple(entries.shape) != (len(rows), len(columns)):
+            raise ShapeError(
+                f"{self.name} should have made a tile of shape {(len(rows), len(columns))}, "
+                f"but made one of shape {tuple(entries.shape)}"
+            )
+        same_home(entries, self.home, f"a tile of {self.name}", self.name)
+        return entries
+
+    def tiles(self, *, upper: bool = False) -> Iterator[Tile]:
+        """All tiles, row of tiles by row of tiles.
+
+        Parameters
+        ----------
+        upper : bool
+            Leave out those that lie wholly below the diagonal (of a square matrix).
+        """
+        for rows in _pieces(self.shape[0], self.tile_size):
+            for columns in _pieces(self.shape[1], self.tile_size):
+                if not (upper and columns.stop <= rows.start):
+                    yield Tile(rows, columns, self.tile(rows, columns))
+
+    def dense(self) -> Array:
+        """The whole matrix as an array: m n numbers."""
+        return self.tile(range(self.shape[0]), range(self.shape[1]))
+
+    def _matvec(self, x: Array) -> Array:
+        return self._matmat(x[:, None])[:, 0]
+
+    def _matmat(self, X: Array) -> Array:
+        xp = namespace(X)
+        total = xp.zeros((self.shape[0], X.shape[1]), dtype=X.dtype, device=device_of(X))
+        mirrored = self.symmetric is True
+        for rows, columns, entries in self.tiles(upper=mirrored):
+            total[rows.start : rows.stop, :] += entries @ X[columns.start : columns.stop, :]
+            if mirrored and columns.start > rows.start:
+                part = X[rows.start : rows.stop, :]
+                total[columns.start : columns.stop, :] += xp.matrix_transpose(entries) @ part
+        return total
+
+
+def _pieces(length: int, size: int) -> Iterator[range]:
+    for start in range(0, length, size):
+        yield range(start, min(start + size, length))
+
+
+def _check_range(some: range, length: int, name: str) -> None:
+    if some.step != 1 or not 0 <= some.start <= some.stop <= length:
+        raise ArgumentError(f"{name} must be a contiguous range within 0 to {length}, got {some}")
