@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tralgos.arguments import positive_integer
-from tralgos.arrays import Array, device_of, is_numpy, namespace, same_home
+from tralgos.arrays import Array, device_of, is_numpy, namespace, real_matrix, same_home
 from tralgos.errors import ArgumentError, ShapeError
 from tralgos.operators.base import Operator
 
-__all__ = ["Tile", "TiledOperator"]
+__all__ = ["StoredMatrix", "Tile", "TiledOperator"]
 
 #: Rows and columns of a tile: on the host it stays in the cache, on a device there are few calls.
 _HOST_TILE, _DEVICE_TILE = 512, 4096
@@ -76,9 +76,14 @@ class TiledOperator(Operator):
         self.tile_size = usual if tile_size is None else positive_integer(tile_size, "tile_size")
         super().__init__(shape, name=name, home=home, symmetric=symmetric)
 
+    @property
+    def has_transpose(self) -> bool:
+        """Always: its products are made of the same tiles."""
+        return True
+
     @abstractmethod
     def _tile(self, rows: range, columns: range) -> Array:
-        """The entries of a rectangle whose bounds have been checked; a new array."""
+        """The entries of a rectangle whose bounds have been checked; nobody writes to them."""
 
     def tile(self, rows: range, columns: range) -> Array:
         """The entries of a rectangle.
@@ -140,6 +145,50 @@ class TiledOperator(Operator):
                 part = X[rows.start : rows.stop, :]
                 total[columns.start : columns.stop, :] += xp.matrix_transpose(entries) @ part
         return total
+
+    def _rmatvec(self, x: Array) -> Array:
+        return self._rmatmat(x[:, None])[:, 0]
+
+    def _rmatmat(self, X: Array) -> Array:
+        """The product of the transpose with a matrix that has been checked."""
+        if self.symmetric is True:
+            return self._matmat(X)
+        xp = namespace(X)
+        total = xp.zeros((self.shape[1], X.shape[1]), dtype=X.dtype, device=device_of(X))
+        for rows, columns, entries in self.tiles():
+            part = X[rows.start : rows.stop, :]
+            total[columns.start : columns.stop, :] += xp.matrix_transpose(entries) @ part
+        return total
+
+
+class StoredMatrix(TiledOperator):
+    """A dense matrix by its rectangles, which are views.
+
+    Parameters
+    ----------
+    array : array, shape (m, n)
+        Referred to, not copied; integers become float64.
+    name : str
+        What error messages call it.
+
+    Raises
+    ------
+    ArrayTypeError
+        If `array` is no real matrix.
+    """
+
+    def __init__(self, array: Array, *, name: str = "matrix") -> None:
+        self.array = real_matrix(array, name)
+        super().__init__(tuple(self.array.shape), home=self.array, name=name)
+
+    def _tile(self, rows: range, columns: range) -> Array:
+        return self.array[rows.start : rows.stop, columns.start : columns.stop]
+
+    def _matmat(self, X: Array) -> Array:
+        return self.array @ X
+
+    def _rmatmat(self, X: Array) -> Array:
+        return namespace(X).matrix_transpose(self.array) @ X
 
 
 def _pieces(length: int, size: int) -> Iterator[range]:

@@ -5,6 +5,18 @@ from tralgos.problems.base import Problem, StochasticProblem
 from tralgos.problems.classification import LogisticRegression, SoftmaxRegression
 from tralgos.problems.derivatives import CurvatureCheck, DerivativeCheck
 from tralgos.problems.digits import digits_problem, load_digits
+from tralgos.problems.ensembles import (
+    Gaussian,
+    GramMatrix,
+    Law,
+    Rademacher,
+    RandomMatrix,
+    StudentT,
+    Uniform,
+    WignerMatrix,
+    indefinite_hessian,
+    ols_hessian,
+)
 from tralgos.problems.finite_sum import FiniteSum
 from tralgos.problems.functions import FunctionProblem
 from tralgos.problems.least_squares import LeastSquares, NonlinearLeastSquares
@@ -30,6 +42,9 @@ __all__ = [
     "DoubleWell",
     "FiniteSum",
     "FunctionProblem",
+    "Gaussian",
+    "GramMatrix",
+    "Law",
     "LeastSquares",
     "Linearization",
     "LinearizationCheck",
@@ -39,6 +54,8 @@ __all__ = [
     "Problem",
     "Quadratic",
     "QuarticSaddle",
+    "Rademacher",
+    "RandomMatrix",
     "Rosenbrock",
     "Saddle",
     "SlowCubic",
@@ -48,11 +65,16 @@ __all__ = [
     "StationaryPoint",
     "StochasticProblem",
     "StochasticRosenbrock",
+    "StudentT",
     "TwoLayerLinear",
     "TwoLayerNetwork",
+    "Uniform",
+    "WignerMatrix",
     "collection",
     "digits_problem",
+    "indefinite_hessian",
     "load_digits",
+    "ols_hessian",
     "quadratic_with_spectrum",
     "rahimi_recht",
     "srelu",
