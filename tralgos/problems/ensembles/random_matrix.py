@@ -55,7 +55,7 @@ class RandomMatrix(TiledOperator):
     The bits are those of Philox4x64-10 everywhere. The entries are computed in float64 and rounded
     to the dtype; CUDA's logarithm and cosine may differ from the host's in the last place. CuPy
     makes the entries on the device; for all other libraries the host does, and a tile is one
-    transfer. Cost: about 17 ns an entry on one core, once for every product.
+    transfer. Every product makes all entries again.
 
     Examples
     --------
