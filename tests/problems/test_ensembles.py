@@ -172,6 +172,7 @@ class TestLaws:
 
     def test_moments_of_student_at_the_ends(self) -> None:
         assert StudentT(2.0).variance == math.inf
+        assert StudentT(2.0 + 2.0**-20).variance == pytest.approx(2.0**21, rel=1e-5)
         assert StudentT(2.0).mean_abs == pytest.approx(math.sqrt(2.0), rel=1e-14)
         assert StudentT(1e9).mean_abs == pytest.approx(math.sqrt(2.0 / math.pi), rel=1e-8)
 
@@ -192,6 +193,11 @@ class TestLaws:
     def test_all_words_give_finite_numbers(self, law: Law) -> None:
         words = np.array([0, MASK, MASK, 0, 1, 2**63, 2**11 - 1, 2**63 - 1], dtype=np.uint64)
         assert np.isfinite(law.numbers(words)).all()
+
+    @pytest.mark.parametrize("law", [Uniform(), Rademacher()], ids=lambda law: law.name)
+    def test_no_side_is_preferred(self, law: Law) -> None:
+        words = np.random.default_rng(0).integers(0, MASK, 100, dtype=np.uint64, endpoint=True)
+        assert np.array_equal(law.numbers(~words), -law.numbers(words))
 
     def test_the_fewest_degrees_of_freedom_do_not_overflow(self) -> None:
         words = np.array([0, 0, 0, MASK], dtype=np.uint64)
@@ -226,6 +232,21 @@ class TestTiles:
         tile = matrix.tile(rows, columns)
         whole = matrix.dense()[rows.start : rows.stop, columns.start : columns.stop]
         assert np.array_equal(tile, whole)
+
+    def test_a_large_tile_is_made_in_strips(self) -> None:
+        """More rows than are made at a time: 64 blocks of them, from the middle of one on."""
+        X = RandomMatrix(5000, 200, rng=8)
+        large = X.tile(range(17, 4900), range(3, 190))
+        small = [X.tile(range(i, i + 19), range(3, 190)) for i in range(17, 4900, 19)]
+        assert np.array_equal(large, np.concatenate(small))
+
+    def test_every_entry_alone(self) -> None:
+        """Tiles of one entry, and tiles that meet the diagonal in a corner."""
+        W = WignerMatrix(9, rng=1, sigma_1=3.0, tile_size=1)
+        for k in range(1, 9):
+            assert W.tile(range(k), range(k - 1, 9))[-1, 0] == W.dense()[k - 1, k - 1]
+        for rows, columns, entries in W.tiles():
+            assert entries[0, 0] == W.dense()[rows.start, columns.start]
 
     @matrices
     @pytest.mark.parametrize("size", [13, 37, 64, 150, 1000])
@@ -283,6 +304,20 @@ class TestTiles:
             W.tile(bad, range(10))
         with pytest.raises(ArgumentError, match="columns must be a contiguous range"):
             W.tile(range(10), bad)
+
+    def test_tiles_of_the_wrong_kind_are_refused(self) -> None:
+        class Wrong(TiledOperator):
+            def __init__(self, entries: Any) -> None:
+                super().__init__((3, 3), home=np.empty(0))
+                self.entries = entries
+
+            def _tile(self, rows: range, columns: range) -> Any:
+                return self.entries
+
+        with pytest.raises(ArrayTypeError, match="a tile of tiled operator has dtype float32"):
+            Wrong(np.ones((3, 3), dtype=np.float32)).dense()
+        with pytest.raises(ShapeError, match=r"tile of shape \(3, 3\), but made .* \(3, 2\)"):
+            Wrong(np.ones((3, 2))).dense()
 
     def test_a_product_needs_a_few_tiles_of_memory(self) -> None:
         """The matrix has 8 MB; a tile of 64 with its words has less than a tenth of one."""

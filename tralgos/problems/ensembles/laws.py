@@ -140,7 +140,7 @@ class Uniform(Law):
 
     name = "uniform"
     words = 1
-    cuda = "return ((double)(w[first] >> 11) + 0.5 - 0x1p52) * (0x1p-52 * 1.7320508075688772);"
+    cuda = "return ((double)(w[first] >> 12) + 0.5 - 0x1p51) * (0x1p-51 * 1.7320508075688772);"
 
     @property
     def mean_abs(self) -> float:
@@ -153,9 +153,9 @@ class Uniform(Law):
         return 1.0
 
     def numbers(self, words: Words) -> Numbers:
-        """The middles of 2^53 equal intervals."""
-        middle = (words >> _DROPPED).astype(np.float64) + 0.5 - 2.0**52
-        return middle * (2.0 * _STEP * math.sqrt(3.0))
+        """The middles of 2^52 equal intervals, which are exact: no side is preferred."""
+        middle = (words >> np.uint64(12)).astype(np.float64) + 0.5 - 2.0**51
+        return middle * (2.0**-51 * math.sqrt(3.0))
 
 
 @dataclass(frozen=True)
