@@ -131,7 +131,8 @@ def _three_term_cupy(
 ) -> None:
     import cupy
 
-    a, b, c = (xp.asarray(t, dtype=p.dtype) for t in coefficients)
+    # A number goes along with the call; an array made of it would be a copy to the device.
+    a, b, c = (t if isinstance(t, float) else xp.asarray(t, dtype=p.dtype) for t in coefficients)
     if v is None:
         kernel = cupy.ElementwiseKernel(
             "T p, T u, T a, T b", "T w", "w = a * p - b * u", "tralgos_two_term"

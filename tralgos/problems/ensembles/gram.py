@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -83,15 +84,22 @@ class GramMatrix(TiledOperator):
 
     def _tile(self, rows: range, columns: range) -> Array:
         xp = namespace(self.home)
-        examples = range(self.X.shape[1])
-        left = self.X.tile(rows, examples)
-        right = left if rows == columns else self.X.tile(columns, examples)
-        entries = (left @ xp.matrix_transpose(right)) / self.divisor
-        if self.shift == 0.0:
+        left = self._panel(rows)
+        right = left if rows == columns else self._panel(columns)
+        entries = left @ xp.matrix_transpose(right)
+        if self.shift == 0.0 or columns.stop <= rows.start or rows.stop <= columns.start:
             return entries
         i = xp.arange(rows.start, rows.stop, device=device_of(entries))[:, None]
         j = xp.arange(columns.start, columns.stop, device=device_of(entries))[None, :]
         return xp.where(i == j, entries - self.shift, entries)
+
+    def _panel(self, rows: range) -> Array:
+        """Rows of X over the root of the divisor.
+
+        A panel is less to divide than a tile, and both sides alike keep the symmetry.
+        """
+        panel = self.X.tile(rows, range(self.X.shape[1]))
+        return panel if self.divisor == 1.0 else panel / math.sqrt(self.divisor)
 
     def _matmat(self, V: Array) -> Array:
         product = self.X._matmat(self.X._rmatmat(V)) / self.divisor

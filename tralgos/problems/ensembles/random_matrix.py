@@ -85,18 +85,20 @@ class RandomMatrix(TiledOperator):
         return independent_entries(self.law, self.key, rows, columns, self.home)
 
 
-def independent_entries(law: Law, key: Key, rows: range, columns: range, like: Array) -> Array:
-    """A rectangle of the random matrix of that law and key, as an array like `like`."""
+def independent_entries(
+    law: Law, key: Key, rows: range, columns: range, like: Array, *, scale: float = 1.0
+) -> Array:
+    """`scale` times a rectangle of the matrix of that law and key, as an array like `like`."""
     if is_cupy(like):
-        return _on_cuda(law, key, rows, columns, like)
+        return _on_cuda(law, key, rows, columns, like, scale)
     host = np.empty((len(rows), len(columns)), dtype=np.float64)
-    _fill(host, law, key, rows, columns)
+    _fill(host, law, key, rows, columns, scale)
     if is_numpy(like):
         return np.asarray(host, dtype=like.dtype)
     return from_host(host, like)
 
 
-def _fill(out: np.ndarray, law: Law, key: Key, rows: range, columns: range) -> None:
+def _fill(out: np.ndarray, law: Law, key: Key, rows: range, columns: range, scale: float) -> None:
     """Write a rectangle into `out`, strip by strip of whole blocks."""
     high, wide = BLOCK
     across = range(columns.start // wide, -(-columns.stop // wide))
@@ -111,7 +113,8 @@ def _fill(out: np.ndarray, law: Law, key: Key, rows: range, columns: range) -> N
         top = max(rows.start, blocks.start * high)
         bottom = min(rows.stop, blocks.stop * high)
         inside = strip[top - blocks.start * high : bottom - blocks.start * high]
-        out[top - rows.start : bottom - rows.start] = inside[:, left : left + len(columns)]
+        target = out[top - rows.start : bottom - rows.start]
+        np.multiply(inside[:, left : left + len(columns)], scale, out=target)
 
 
 def cuda_source(law: Law) -> str:
@@ -128,18 +131,18 @@ __device__ double tralgos_entry(long long row, long long column, unsigned long l
 """
 
 
-def _on_cuda(law: Law, key: Key, rows: range, columns: range, like: Array) -> Any:
+def _on_cuda(law: Law, key: Key, rows: range, columns: range, like: Array, scale: float) -> Any:
     import cupy
 
     kernel = cupy.ElementwiseKernel(
-        "int64 row, int64 column, int64 width, uint64 k0, uint64 k1",
+        "int64 row, int64 column, int64 width, uint64 k0, uint64 k1, float64 scale",
         "T y",
-        "y = (T) tralgos_entry(row + i / width, column + i % width, k0, k1)",
+        "y = (T) (scale * tralgos_entry(row + i / width, column + i % width, k0, k1))",
         "tralgos_random_entries",
         preamble=cuda_source(law),
     )
     with like.device:
         out = cupy.empty((len(rows), len(columns)), dtype=like.dtype)
         seed, stream = (np.uint64(k) for k in key)
-        kernel(rows.start, columns.start, max(1, len(columns)), seed, stream, out)
+        kernel(rows.start, columns.start, max(1, len(columns)), seed, stream, scale, out)
     return out

@@ -78,19 +78,20 @@ class WignerMatrix(TiledOperator):
             (order, order), home=home, tile_size=tile_size, name="Wigner matrix", symmetric=True
         )
 
-    def _above(self, rows: range, columns: range) -> Array:
-        """Entries Z, right for those on or above the diagonal."""
-        return independent_entries(self.law, self.key, rows, columns, self.home)
+    def _above(self, rows: range, columns: range, scale: float) -> Array:
+        """Entries, right for those above the diagonal, or on it."""
+        return independent_entries(self.law, self.key, rows, columns, self.home, scale=scale)
 
     def _tile(self, rows: range, columns: range) -> Array:
-        xp = namespace(self.home)
         if len(rows) == 0 or rows.stop - 1 < columns.start:
-            return self._above(rows, columns) * self.sigma_2
-        below = xp.matrix_transpose(self._above(columns, rows))
+            return self._above(rows, columns, self.sigma_2)
+        xp = namespace(self.home)
+        below = xp.matrix_transpose(self._above(columns, rows, self.sigma_2))
         if columns.stop <= rows.start:
-            return below * self.sigma_2
+            return below
         i = xp.arange(rows.start, rows.stop, device=device_of(self.home))[:, None]
         j = xp.arange(columns.start, columns.stop, device=device_of(self.home))[None, :]
-        off = xp.where(i <= j, self._above(rows, columns), below) * self.sigma_2
-        on = below * self.sigma_1
-        return xp.where(i == j, on, off)
+        off = xp.where(i < j, self._above(rows, columns, self.sigma_2), below)
+        if self.sigma_1 == self.sigma_2:
+            return off
+        return xp.where(i == j, self._above(rows, columns, self.sigma_1), off)
