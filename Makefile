@@ -4,6 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
+# In one command with what needs torch: pip would bring the newest, and gigabytes with it, for
+# the sake of torchvision, which curvlinops brings and nothing here uses.
+TORCH ?= torch==2.13.0
+TORCH_STAMP := $(VENV)/.torch
 
 # One BLAS thread a process: two test workers on two cores do not fight over them.
 export OMP_NUM_THREADS ?= 1
@@ -11,7 +15,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export MPLBACKEND ?= Agg
 
 .DEFAULT_GOAL := help
-.PHONY: help venv verify test pep lint format docs bench hunt mutants clean
+.PHONY: help venv verify test pep torch lint format docs bench hunt mutants clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | \
@@ -35,6 +39,13 @@ test: $(STAMP) ## Run the tests
 pep: $(STAMP) ## Compute the certificates of CurveBall's worst case anew, with PEPit
 	$(BIN)/python -m pip install --quiet --editable '.[pep]'
 	$(BIN)/python -m pytest -q tests/theory_checks/test_curveball_rates.py -k pepit
+
+torch: $(TORCH_STAMP) ## Install torch and curvlinops, and run the tests that need them
+	$(BIN)/python -m pytest -n $(WORKERS) -q -k 'torch or curvlinops'
+
+$(TORCH_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet $(TORCH) --editable '.[torch]'
+	@touch $@
 
 lint: $(STAMP) ## Check style (ruff) and types (mypy)
 	$(BIN)/ruff check .

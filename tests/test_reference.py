@@ -35,6 +35,7 @@ MODULES = {
     "theory_checks": set(),
     "theory_checks.rates": set(),
     "theory_checks.replay": set(),
+    "theory_checks.sweeps": set(),
 }
 
 

@@ -29,6 +29,8 @@ from theory_checks.registry import (
 from theory_checks.replay import ReplayError, read, replay
 from theory_checks.report import Reporter
 from theory_checks.runner import BackendError
+from theory_checks.sweeps import SweepError
+from theory_checks.sweeps.options import add_options, check_chosen, runner_of
 from theory_checks.verification import default_jobs, hunt_one, show, verify
 
 __all__ = ["main"]
@@ -43,6 +45,7 @@ _REFUSALS = (
     JournalError,
     OSError,
     ReplayError,
+    SweepError,
     UnknownClaimError,
     UnknownExperimentError,
 )
@@ -180,8 +183,9 @@ def _add_experiments(commands: argparse._SubParsersAction[argparse.ArgumentParse
         "--cache",
         type=Path,
         metavar="DIR",
-        help="where finished parts are kept, so that a broken run resumes (default: OUT/cache)",
+        help="where finished cells are kept, so that a broken run resumes (default: OUT/cache)",
     )
+    add_options(again)
 
 
 def _list(_: argparse.Namespace, claims: dict[str, Claim], reporter: Reporter) -> int:
@@ -212,17 +216,18 @@ def _reproduce(options: argparse.Namespace, _: dict[str, Claim], reporter: Repor
     if options.list:
         show_experiments(reporter, chosen_ones)
         return _OK
+    check_chosen(chosen_ones, options)
     level = Level[options.level.upper()]
     # A folder that cannot be made is told before the work, not after.
     options.out.mkdir(parents=True, exist_ok=True)
-    cache = options.out / "cache" if options.cache is None else options.cache
     for experiment in chosen_ones:
         start = time.monotonic()
         with reporter.progress(None) as progress:
-            outcome = experiment.made(level, options.rng, progress, cache)
+            runner = runner_of(options, progress, reporter.line)
+            outcome = experiment.made(level, options.rng, runner)
         seconds = time.monotonic() - start
         show_outcome(reporter, experiment, outcome)
-        numbers = document(experiment, outcome, level, options.rng, seconds)
+        numbers = document(experiment, outcome, level, options.rng, seconds, options.backend)
         files = write_outcome(numbers, experiment.stem, outcome, options.out)
         reporter.line(f"\nwritten in {seconds:.0f} s: {', '.join(map(str, files))}\n")
     return _OK

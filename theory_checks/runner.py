@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import functools
 import importlib
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +13,7 @@ import numpy as np
 
 from theory_checks.cells import Cell, ClaimError, cells_of, run_cell, superfluous
 from theory_checks.claim import Claim, Level
+from theory_checks.processes import WorkerPool
 from theory_checks.registry import all_claims
 
 __all__ = ["BackendError", "Run", "gather", "namespace_of"]
@@ -57,13 +53,19 @@ def namespace_of(backend: str) -> Any:
     try:
         cupy = importlib.import_module("cupy")
     except ImportError as error:
-        raise BackendError(f"backend 'cupy': CuPy cannot be imported ({error})") from error
+        raise BackendError(
+            f"backend 'cupy': CuPy cannot be imported ({error}): pip install 'tralgos[gpu]' for "
+            "CUDA 13, cupy-cuda12x for CUDA 12; backend 'numpy' looks at the same instances"
+        ) from error
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except cupy.cuda.runtime.CUDARuntimeError as error:
-        raise BackendError(f"backend 'cupy': CuPy finds no device ({error})") from error
+        raise BackendError(
+            f"backend 'cupy': CuPy is installed but finds no device ({error}): see nvidia-smi; "
+            "backend 'numpy' looks at the same instances"
+        ) from error
     if count < 1:
-        raise BackendError("backend 'cupy': CuPy finds no device")
+        raise BackendError("backend 'cupy': CuPy is installed but finds no device: see nvidia-smi")
     return cupy
 
 
@@ -71,31 +73,6 @@ def namespace_of(backend: str) -> Any:
 def _claims_of(modules: tuple[str, ...]) -> Mapping[str, Claim]:
     # A worker builds the claims once: they hold functions, which cannot be sent.
     return all_claims(modules)
-
-
-def _end_with_parent() -> None:
-    """End this worker when the process that started it is gone, killed or not."""
-
-    def watch() -> None:
-        parent = multiprocessing.parent_process()
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-@contextmanager
-def _deaf_children() -> Iterator[None]:
-    """Let processes that are started meanwhile ignore an interrupt: the parent ends them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, former)
 
 
 def _work(cell: Cell, run: Run) -> dict[str, Any] | ClaimError:
@@ -124,24 +101,18 @@ def _parallel(
     """Hand out cells in their order, a few ahead of the workers, as long as they are wanted."""
     waiting = iter(cells)
     at_work: dict[Future[dict[str, Any] | ClaimError], Cell] = {}
-    # Started anew, not forked: a fork would copy threads that hold locks.
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_end_with_parent) as pool:
-        try:
-            while True:
-                while len(at_work) < 2 * jobs:
-                    cell = next((c for c in waiting if not superfluous(c, results)), None)
-                    if cell is None:
-                        break
-                    with _deaf_children():
-                        at_work[pool.submit(_work, cell, run)] = cell
-                if not at_work:
-                    return
-                done, _ = wait(at_work, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield at_work.pop(future), future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    with WorkerPool(jobs) as pool:
+        while True:
+            while len(at_work) < 2 * jobs:
+                cell = next((c for c in waiting if not superfluous(c, results)), None)
+                if cell is None:
+                    break
+                at_work[pool.submit(_work, cell, run)] = cell
+            if not at_work:
+                return
+            done, _ = wait(at_work, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield at_work.pop(future), future.result()
 
 
 def gather(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -12,7 +13,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-__all__ = ["Progressing", "Terminal"]
+__all__ = ["Logged", "Progressing", "Terminal"]
+
+#: Seconds between two lines on progress in a file.
+_SELDOM = 600.0
 
 #: Columns of a table that goes into a file: wide enough for every id.
 _FILE_WIDTH = 150
@@ -41,6 +45,47 @@ class Progressing:
             self._progress.advance(self._task)
 
 
+class Logged(Progressing):
+    """The same for a file: a line now and then, and none for what takes minutes.
+
+    Parameters
+    ----------
+    line : callable
+        Writes one.
+    total : int or None
+        How many there are.
+    clock : callable
+        Seconds.
+    """
+
+    def __init__(
+        self,
+        line: Callable[[str], None],
+        total: int | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(None, total)
+        self._line, self._clock = line, clock
+        self._total, self._count, self._last = total, 0, clock()
+
+    def of(self, total: int) -> None:
+        """Say how many there are, where that was not known before."""
+        self._total = total
+
+    def at(self, name: str, done: int | None = None) -> None:
+        """Write what is being worked on, and how many are finished, where it is time to."""
+        if done is not None:
+            self._count = done
+        if self._clock() - self._last >= _SELDOM:
+            self._last = self._clock()
+            of = "" if self._total is None else f" of {self._total}"
+            self._line(f"{self._count}{of} done: {name}")
+
+    def done(self) -> None:
+        """Count one more as finished."""
+        self._count += 1
+
+
 class Terminal:
     """Writes to a stream; colours and progress only where it is a terminal.
 
@@ -67,12 +112,12 @@ class Terminal:
 
     @contextmanager
     def progress(self, total: int | None) -> Iterator[Progressing]:
-        """Show a progress bar that vanishes at the end; nothing in a file.
+        """Show a progress bar that vanishes at the end; in a file a line every ten minutes.
 
         None for a total that is told later, by :meth:`Progressing.of`.
         """
         if not self.is_terminal:
-            yield Progressing(None, total)
+            yield Logged(self.line, total)
             return
         columns = (
             TextColumn("{task.description}"),

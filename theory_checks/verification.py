@@ -21,6 +21,7 @@ from theory_checks.evidence import Hunt, merged
 from theory_checks.journal import Journal
 from theory_checks.ledger import Entry, assembled, examine
 from theory_checks.page import write_page
+from theory_checks.processes import default_jobs
 from theory_checks.provenance import fingerprint, versions
 from theory_checks.registry import UnknownClaimError, chosen, sources
 from theory_checks.replay import Record, kept, write
@@ -191,8 +192,3 @@ def hunt_one(options: argparse.Namespace, claims: dict[str, Claim], reporter: Re
         recorded_false = claim.verdict in (Verdict.NEEDS, Verdict.REFUTED)
         changed = changed or name == "amended" or not recorded_false
     return _CHANGED if changed else _OK
-
-
-def default_jobs() -> int:
-    """Return the number of processes that a run takes unless told otherwise."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -220,7 +220,7 @@ def test_a_line_that_cannot_be_written_is_named(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with Journal(tmp_path / "j", {"seed": 0}) as journal:
-        monkeypatch.setattr("theory_checks.journal.os.fsync", full)
+        monkeypatch.setattr("theory_checks.records.os.fsync", full)
         with pytest.raises(JournalError, match="j: cannot be written: No space left"):
             journal.add(Cell(0, "toy/true", "hunt", "printed"), {})
 

@@ -17,6 +17,7 @@ from scipy.integrate import quad
 from theory_checks.claim import Claim, Level, Verdict
 from theory_checks.claims.adaptive_norms import (
     shares_concentration,
+    shares_coverage,
     shares_estimator,
     shares_expected_ols,
     shares_expected_wigner,
@@ -238,11 +239,48 @@ def test_equality_needs_what_it_needs() -> None:
 
 
 def test_products_are_remembered() -> None:
-    operator = shares_estimator._Products(np.eye(4))
+    operator = shares_coverage.Products(np.eye(4))
     assert isinstance(operator, Operator)
     operator.matmat(np.eye(4)[:, [2, 0]])
     operator.matvec(np.eye(4)[:, 3])
     assert operator.seen == [2, 0, 3]
+    assert not operator.has_transpose
+    shift = shares_coverage.Products(np.eye(4, k=1), transpose=True)
+    assert shift.has_transpose
+    assert shift.rmatvec(np.eye(4)[0]).tolist() == np.eye(4, k=1)[0].tolist()
+    assert shift.seen == []
+
+
+def test_the_matrices_of_the_coverage_are_what_they_are_called() -> None:
+    found = shares_coverage.matrices()
+    assert all(A.shape == (shares_coverage.ORDER,) * 2 for A in found.values())
+    masses = {name: np.abs(A).sum(axis=0) / np.abs(A).sum() for name, A in found.items()}
+    assert masses["one dominating column"].max() > 0.9
+    assert masses["one dominating row and column"].max() > 0.4
+    assert np.trace(found["zero diagonal"]) == 0.0
+    norms = np.linalg.norm(found["dense columns among sparse ones"], axis=0)
+    assert norms.max() < 2.5 * norms.min()
+    assert masses["dense columns among sparse ones"][:6].sum() > 0.2
+    rare = found["half the diagonal in 1% of the mass"]
+    assert np.trace(rare[:8, :8]) == pytest.approx(np.trace(rare) / 2)
+    assert masses["half the diagonal in 1% of the mass"][:8].sum() < 0.015
+    skewed = found["not symmetric, scales exp(3N/2)"]
+    assert not np.allclose(skewed, skewed.T)
+
+
+def test_coverage_counts_intervals() -> None:
+    """Half of the intervals of confidence 0.5 cover; an exact share is covered up to rounding."""
+    A, rng = shares_coverage.matrices()["Wigner"], np.random.default_rng(0)
+    wanted = np.abs(np.diag(A)).sum() / np.abs(A).sum()
+    options = {"columns": 50, "confidence": 0.5}
+    hits = [shares_coverage._covers(A, wanted, True, options, rng) for _ in range(300)]
+    assert 0.4 < np.mean(hits) < 0.6
+    assert shares_coverage._covers(A, wanted, True, {}, rng)
+    assert not shares_coverage._covers(A, 1.001 * wanted, True, {}, rng)
+    figure = shares_coverage._figure("all", [True] * 100, (0.9, 1.0))
+    assert (figure.value, figure.high) == (1.0, 1.0)
+    assert figure.low == pytest.approx(0.025 ** (1 / 100))
+    assert shares_coverage._figure("none", [False] * 9, (0.0, 1.0)).low == 0.0
 
 
 def test_a_broken_claim_is_told() -> None:

@@ -1,4 +1,4 @@
-"""CurveBall's table 1 in small: its arrays, its oracle, its cache, and what is said of it."""
+"""CurveBall's table 1 in small: its arrays, its oracle, its cells, and what is said of it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from theory_checks.experiments import (
     table_1_plan,
     table_1_runs,
 )
-from theory_checks.experiments.outcome import Experiment, Unwatched, document
-from theory_checks.experiments.table_1_cache import Cache
+from theory_checks.experiments.outcome import Experiment, document
 from theory_checks.experiments.table_1_first_order import Cell, Search, batch, grid, walk
 from theory_checks.experiments.table_1_plan import BASE, Found, Measured, Sizes
 from theory_checks.experiments.table_1_protocol import (
@@ -40,6 +39,7 @@ from theory_checks.experiments.table_1_protocol import (
 from theory_checks.experiments.table_1_runs import Task, do_all
 from theory_checks.experiments.table_1_sentences import sentences
 from theory_checks.experiments.table_1_tables import apart, tables
+from theory_checks.sweeps import Runner
 
 SMALL = Sizes(
     runs=2,
@@ -61,7 +61,7 @@ SMALL = Sizes(
 
 @pytest.fixture(scope="module")
 def made():
-    return table_1.run_sizes(SMALL, 0, Unwatched(), workers=1)
+    return table_1.run_sizes(SMALL, 0, Runner())
 
 
 # --- first order, all runs at once ----------------------------------------------------
@@ -279,29 +279,41 @@ def test_runs_are_the_same_for_all_methods_and_differ_from_each_other():
         np.testing.assert_array_equal(batch(column, BASE, 0, 3).x0[1], first.x0)
 
 
-# --- work and cache -------------------------------------------------------------------
+# --- jobs as cells --------------------------------------------------------------------
 
 
-def test_a_cache_gives_back_what_stands_under_the_very_key_and_whole(tmp_path):
-    cache = Cache(tmp_path / "there")
-    key = {"runs": 3, "rates": (0.1, 0.2)}
-    assert cache.get(key) is None
-    cache.put(key, {"iterations": [1, None]})
-    assert cache.get(key) == {"iterations": [1, None]}
-    assert cache.get({**key, "runs": 4}) is None
-    (path,) = cache.folder.iterdir()
-    text = path.read_text()
-    path.write_text(text.replace('"runs": 3', '"runs": 5'))
-    assert cache.get(key) is None
-    path.write_text(text[:20])
-    assert cache.get(key) is None
-    path.write_text("[]")
-    assert cache.get(key) is None
-    Cache(None).put(key, 1)
-    assert Cache(None).get(key) is None
+def test_an_interrupted_table_is_resumed(tmp_path, monkeypatch):
+    """Cells of the grid search and rows of second order alike."""
+    runner = Runner(folder=tmp_path)
+    jobs = [Search("Rosenbrock", cell, BASE, 0, 1, 20, (20,)) for cell in grid(MOMENTUM)[:4]]
+    jobs.insert(0, Task(CURVEBALL, "Rosenbrock", BASE, 0, 1, 20))
+    done = []
+    original, task = Search.run, jobs[0].run()
+
+    def failing(self):
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append(self)
+        return original(self)
+
+    monkeypatch.setattr(Search, "run", failing)
+    with pytest.raises(KeyboardInterrupt):
+        do_all(jobs, runner)
+    again = []
+
+    def noting(self):
+        again.append(self)
+        return original(self)
+
+    monkeypatch.setattr(Search, "run", noting)
+    monkeypatch.setattr(Task, "run", noting)
+    results = do_all(jobs, runner)
+    assert again == jobs[3:]
+    assert results == [task, *(original(job) for job in jobs[1:])]
 
 
-def test_a_key_names_everything_that_the_result_depends_on():
+def test_a_cell_names_everything_that_its_result_depends_on(tmp_path):
+    """Also where a results file holds one that differs in a single setting."""
     search = Search("U[0, 1]", Cell(ADAM, 0.1, 0.9, 0.99), BASE, 0, 2, 10, (5,))
     others = (
         replace(search, column="Rosenbrock"),
@@ -312,35 +324,9 @@ def test_a_key_names_everything_that_the_result_depends_on():
         replace(search, cap=11),
         replace(search, horizons=(6,)),
     )
-    keys = [json.dumps(one.key(), sort_keys=True) for one in (search, *others)]
-    assert len(set(keys)) == len(keys)
-    assert {"numpy", "tralgos", "code"} <= set(search.key())
-
-
-def test_an_interrupted_search_is_resumed(tmp_path, monkeypatch):
-    jobs = [Search("Rosenbrock", cell, BASE, 0, 1, 20, (20,)) for cell in grid(MOMENTUM)[:4]]
-    done = []
-    original = Search.run
-
-    def failing(self):
-        if len(done) == 2:
-            raise KeyboardInterrupt
-        done.append(self)
-        return original(self)
-
-    monkeypatch.setattr(Search, "run", failing)
-    with pytest.raises(KeyboardInterrupt):
-        do_all(jobs, Cache(tmp_path), Unwatched(), 1)
-    again = []
-
-    def noting(self):
-        again.append(self)
-        return original(self)
-
-    monkeypatch.setattr(Search, "run", noting)
-    results = do_all(jobs, Cache(tmp_path), Unwatched(), 1)
-    assert again == jobs[2:]
-    assert results == [original(job) for job in jobs]
+    runner = Runner(folder=tmp_path)
+    do_all([search], runner)
+    assert do_all(others, runner) == [job.run() for job in others]
 
 
 @pytest.mark.parametrize("row", ROWS[2:])
@@ -361,8 +347,8 @@ def test_processes_change_nothing_but_the_time():
         Task(MARQUARDT, LINEAR, BASE, 0, 1, 30),
         Task(CURVEBALL, "U[0, 3]", BASE, 0, 2, 30),
     ]
-    alone = do_all(jobs, Cache(None), Unwatched(), 1)
-    assert do_all(jobs, Cache(None), Unwatched(), 2) == alone
+    alone = do_all(jobs, Runner())
+    assert do_all(jobs, Runner("processes", 2)) == alone
     assert alone[1] == alone[3]
 
 
@@ -382,7 +368,7 @@ def test_progress_counts_every_job(tmp_path):
             def done(self):
                 seen.finished += 1
 
-        do_all(jobs, Cache(tmp_path), Watching(), 1)
+        do_all(jobs, Runner(folder=tmp_path, watcher=Watching()))
         return seen.total, seen.finished
 
     assert told() == told() == (3, 3)
@@ -493,10 +479,10 @@ def test_the_outcome_is_valid_json_and_a_function_of_the_seed(made):
     whole = document(experiment, made, Level.QUICK, 0, 1.0)
     json.dumps(whole, allow_nan=False)
     jobs = [job for job in table_1_plan.plan(SMALL, 0) if job[0][:2] == ("table", "U[0, 3]")][::2]
-    again = do_all([job for _, job in jobs], Cache(None), Unwatched(), 1)
+    again = do_all([job for _, job in jobs], Runner())
     for (tag, _), result in zip(jobs, again, strict=True):
         assert made.numbers["jobs"][" | ".join(tag)] == result
-    other = do_all([replace(job, seed=1) for _, job in jobs], Cache(None), Unwatched(), 1)
+    other = do_all([replace(job, seed=1) for _, job in jobs], Runner())
     assert other != again
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from theory_checks.claim import Level
 from theory_checks.experiments.outcome import Experiment, Outcome, Watcher
+
+if TYPE_CHECKING:
+    from theory_checks.sweeps import Runner
 
 __all__ = ["EXPERIMENTS", "UnknownExperimentError", "draw_section_4_1", "experiments", "selected"]
 
@@ -44,10 +48,14 @@ def _later(module: str) -> Callable[[Level, int, Watcher], Outcome]:
     return run
 
 
-def _resumed_table_1(level: Level, seed: int, watcher: Watcher, cache: Path) -> Outcome:
-    from theory_checks.experiments import table_1
+def _swept(module: str) -> Callable[[Level, int, Runner], Outcome]:
+    """The `sweep` of a module of this package, which is not imported before it is called."""
 
-    return table_1.run(level, seed, watcher, cache)
+    def sweep(level: Level, seed: int, runner: Runner) -> Outcome:
+        found: Outcome = import_module(f"{__name__}.{module}").sweep(level, seed, runner)
+        return found
+
+    return sweep
 
 
 def experiments() -> dict[str, Experiment]:
@@ -63,10 +71,25 @@ def experiments() -> dict[str, Experiment]:
             _later("figure_1"),
         ),
         Experiment(
+            "adaptive-norms/figure-2",
+            "diagonal shares of Hessians against random matrices and least squares",
+            f"{adaptive}, figure 2",
+            _later("figure_2"),
+            sweep=_swept("figure_2"),
+            backends=("numpy", "cupy"),
+        ),
+        Experiment(
             "adaptive-norms/figure-3",
             "ellipsoidal against uniform trust regions, in the small",
             f"{adaptive}, figure 3",
             _later("figure_3"),
+        ),
+        Experiment(
+            "adaptive-norms/figure-d2",
+            "the least-squares formula for the diagonal share with few examples",
+            f"{adaptive}, figure D.2",
+            _later("figure_d2"),
+            sweep=_swept("figure_d2"),
         ),
         Experiment(
             "curveball/figure-1",
@@ -103,7 +126,7 @@ def experiments() -> dict[str, Experiment]:
             "six methods to the solution of small degenerate problems",
             f"{curveball}, table 1",
             _later("table_1"),
-            resume=_resumed_table_1,
+            sweep=_swept("table_1"),
         ),
         Experiment(
             "curveball/damping",

@@ -19,6 +19,8 @@ from theory_checks.experiments.page import markdown
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
+    from theory_checks.sweeps import Runner
+
 __all__ = [
     "Choice",
     "Experiment",
@@ -149,21 +151,27 @@ class Experiment:
         The id is that of the claim where there is one; `source` says where it stands.
     run : callable
         From a level, a seed and a watcher to the outcome.
-    resume : callable or None
-        The same with a folder in which finished parts are kept, and looked up.
+    sweep : callable or None
+        The same of an experiment that is made of cells, with a
+        :class:`~theory_checks.sweeps.Runner` in place of the watcher: it says what the cells
+        are done on, and keeps them.
+    backends : tuple of str
+        Where the arrays of the cells can live: "numpy", and "cupy" where `sweep` heeds
+        ``runner.backend``.
     """
 
     id: str
     title: str
     source: str
     run: Callable[[Level, int, Watcher], Outcome]
-    resume: Callable[[Level, int, Watcher, Path], Outcome] | None = None
+    sweep: Callable[[Level, int, Runner], Outcome] | None = None
+    backends: tuple[str, ...] = ("numpy",)
 
-    def made(self, level: Level, seed: int, watcher: Watcher, cache: Path) -> Outcome:
-        """The outcome; what can be resumed keeps its parts in the folder `cache`."""
-        if self.resume is None:
-            return self.run(level, seed, watcher)
-        return self.resume(level, seed, watcher, cache)
+    def made(self, level: Level, seed: int, runner: Runner) -> Outcome:
+        """The outcome; cells are done and kept as the runner says."""
+        if self.sweep is None:
+            return self.run(level, seed, runner.watcher or Unwatched())
+        return self.sweep(level, seed, runner)
 
     @property
     def stem(self) -> str:
@@ -185,12 +193,18 @@ def answer(low: float, high: float, limit: float = 0.0, *, above: bool = True) -
 
 
 def document(
-    experiment: Experiment, outcome: Outcome, level: Level, seed: int, seconds: float
+    experiment: Experiment,
+    outcome: Outcome,
+    level: Level,
+    seed: int,
+    seconds: float,
+    backend: str = "numpy",
 ) -> dict[str, Any]:
     """The outcome as JSON, with all that is needed to make it again.
 
-    Apart from `date`, `seconds` and `versions` it is a function of level and seed.
+    Apart from `date`, `seconds` and `versions` it is a function of level, seed and backend.
     """
+    option = "" if backend == "numpy" else f" --backend {backend}"
     packages = {name: version(name) for name in _PACKAGES}
     return {
         "format": FORMAT,
@@ -198,7 +212,7 @@ def document(
         "title": experiment.title,
         "source": experiment.source,
         "command": f"theory-checks reproduce {experiment.id} --level {level.name.lower()} "
-        f"--rng {seed}",
+        f"--rng {seed}{option}",
         "level": level.name.lower(),
         "seed": seed,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -7,14 +7,11 @@ tables show what other choices do.
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from theory_checks.claim import Level
 from theory_checks.experiments.outcome import Choice, Outcome, Watcher
-from theory_checks.experiments.table_1_cache import Cache
 from theory_checks.experiments.table_1_drawing import draw
 from theory_checks.experiments.table_1_first_order import BETA1, BETA2, EPSILON, MOMENTA, RATES
 from theory_checks.experiments.table_1_plan import (
@@ -39,8 +36,9 @@ from theory_checks.experiments.table_1_protocol import (
 from theory_checks.experiments.table_1_runs import do_all
 from theory_checks.experiments.table_1_sentences import sentences
 from theory_checks.experiments.table_1_tables import tables
+from theory_checks.sweeps import Runner
 
-__all__ = ["SIZES", "run", "run_sizes"]
+__all__ = ["SIZES", "run", "run_sizes", "sweep"]
 
 SIZES = {
     Level.QUICK: Sizes(
@@ -72,22 +70,20 @@ SIZES = {
 }
 
 
-def run(level: Level, seed: int, watcher: Watcher, folder: Path | None = None) -> Outcome:
-    """The experiment at the quick or the full level, on all processors.
-
-    Finished cells of the grid search are kept in `folder`, if there is one, and found there.
-    """
-    return run_sizes(SIZES[level], seed, watcher, folder)
+def run(level: Level, seed: int, watcher: Watcher) -> Outcome:
+    """The experiment at the quick or the full level, on all processors."""
+    return sweep(level, seed, Runner(executor="processes", watcher=watcher))
 
 
-def run_sizes(
-    sizes: Sizes, seed: int, watcher: Watcher, folder: Path | None = None, workers: int = 0
-) -> Outcome:
-    """The experiment with sizes of one's own; `workers` processes, 0: one for each processor."""
+def sweep(level: Level, seed: int, runner: Runner) -> Outcome:
+    """The same, with its jobs done and kept as the runner says."""
+    return run_sizes(SIZES[level], seed, runner)
+
+
+def run_sizes(sizes: Sizes, seed: int, runner: Runner) -> Outcome:
+    """The experiment with sizes of one's own."""
     jobs = plan(sizes, seed)
-    results = do_all(
-        [job for _, job in jobs], Cache(folder), watcher, workers or os.cpu_count() or 1
-    )
+    results = do_all([job for _, job in jobs], runner)
     tags = [tag for tag, _ in jobs]
     found = Found(sizes, dict(zip(tags, results, strict=True)))
     return Outcome(

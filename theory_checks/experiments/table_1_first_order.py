@@ -7,20 +7,14 @@ hundred runs of thousands of steps needs the arrays.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from functools import cache
-from importlib.metadata import version
+from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-import tralgos
-from theory_checks.experiments import table_1_protocol
 from theory_checks.experiments.table_1_protocol import (
     LINEAR,
     MOMENTUM,
@@ -234,16 +228,6 @@ class Search:
         """What is being worked on."""
         return f"{self.column}: {self.cell.method} {self.cell.name}"
 
-    def key(self) -> dict[str, Any]:
-        """Everything that the result depends on, the text of this module and the protocol too."""
-        return {
-            "what": "curveball/table-1, a cell of the grid",
-            "code": _code(),
-            "numpy": version("numpy"),
-            "tralgos": tralgos.__version__,
-            **asdict(self),
-        }
-
     def run(self) -> dict[str, Any]:
         """Iterations until each run arrives (None: never), and the errors at the horizons.
 
@@ -267,13 +251,6 @@ class Search:
                 break
         counts = [int(hit) if hit >= 0 else None for hit in hits]
         return {"iterations": counts, "errors": errors}
-
-
-@cache
-def _code() -> tuple[str, ...]:
-    """Digests of the text of this module and the protocol, as they are when first asked for."""
-    texts = (Path(name).read_bytes() for name in (__file__, table_1_protocol.__file__))
-    return tuple(hashlib.sha256(text).hexdigest()[:16] for text in texts)
 
 
 def _finite(x: Any) -> float | None:

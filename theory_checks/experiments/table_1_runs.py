@@ -1,13 +1,9 @@
-"""The second-order rows of CurveBall's table 1, run by run, and all work shared among processes."""
+"""The second-order rows of CurveBall's table 1, run by run, and all jobs as cells of a sweep."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import warnings
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,8 +11,6 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 import tralgos
-from theory_checks.experiments.outcome import Watcher
-from theory_checks.experiments.table_1_cache import Cache
 from theory_checks.experiments.table_1_first_order import Search
 from theory_checks.experiments.table_1_protocol import (
     BFGS,
@@ -27,14 +21,11 @@ from theory_checks.experiments.table_1_protocol import (
     case,
 )
 from theory_checks.experiments.table_1_protocol import Protocol as Setting
+from theory_checks.sweeps import Runner
 from tralgos import CurveBall, LevenbergMarquardt, Newton, minimize_with_scipy
 from tralgos.errors import CurvatureWarning
 
-__all__ = ["OPTIONS", "Task", "do_all"]
-
-#: Threads of the libraries that multiply matrices, by their variables; matrices are small here.
-_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-
+__all__ = ["OPTIONS", "Task", "do_all", "result_of"]
 
 #: How the rows of second order are run: the paper's own words where it has any.
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -159,65 +150,13 @@ def _not_interrupted(ended: OptimizeResult) -> None:
         raise KeyboardInterrupt
 
 
-def do_all(
-    jobs: Sequence[Search | Task], cache: Cache, watcher: Watcher, workers: int
-) -> list[dict[str, Any]]:
-    """The results of all jobs, in their order whoever finishes first.
-
-    Cells of the grid search are looked up in the cache, and kept there as soon as they are done.
-    Equal jobs are done once. With one worker no process is started.
-    """
-    results: dict[Search | Task, dict[str, Any]] = {}
-    waiting: list[Search | Task] = []
-    distinct = list(dict.fromkeys(jobs))
-    watcher.of(len(distinct))
-    for job in distinct:
-        kept = cache.get(job.key()) if isinstance(job, Search) else None
-        if kept is None:
-            waiting.append(job)
-            continue
-        results[job] = kept
-        watcher.done()
-    for job, result in _finished(waiting, watcher, workers):
-        results[job] = result
-        if isinstance(job, Search):
-            cache.put(job.key(), result)
-        watcher.done()
-    return [results[job] for job in jobs]
+def do_all(jobs: Sequence[Search | Task], runner: Runner) -> list[dict[str, Any]]:
+    """The results of all jobs, in their order; equal ones are done once."""
+    distinct = dict.fromkeys(jobs)
+    found = runner.sweep(distinct, result_of, name="curveball/table-1", label=lambda job: job.name)
+    return [found.results[job] for job in jobs]
 
 
-def _finished(
-    jobs: Sequence[Search | Task], watcher: Watcher, workers: int
-) -> Iterator[tuple[Search | Task, dict[str, Any]]]:
-    """Jobs with their results, as they come."""
-    if workers == 1 or len(jobs) < 2:
-        for job in jobs:
-            watcher.at(job.name)
-            yield job, job.run()
-        return
-    context = multiprocessing.get_context("spawn")
-    with _single_threaded(), ProcessPoolExecutor(workers, mp_context=context) as pool:
-        futures = {pool.submit(job.run): job for job in jobs}
-        try:
-            for future in as_completed(futures):
-                watcher.at(futures[future].name)
-                yield futures[future], future.result()
-        except BaseException:
-            # Ctrl-C, or a job that failed: what has not begun is not waited for.
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-@contextmanager
-def _single_threaded() -> Iterator[None]:
-    """Processes that are started meanwhile multiply with one thread each."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+def result_of(job: Search | Task) -> dict[str, Any]:
+    """What a job finds."""
+    return job.run()
