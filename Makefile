@@ -15,11 +15,11 @@ export OPENBLAS_NUM_THREADS ?= 1
 export MPLBACKEND ?= Agg
 
 .DEFAULT_GOAL := help
-.PHONY: help venv verify test pep torch lint format docs bench hunt mutants clean
+.PHONY: help venv verify test pep torch lint format docs bench bench-gpu hunt mutants clean
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | \
-		awk -F '\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
+		awk -F '\t' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 venv: $(STAMP) ## Build .venv with the package and everything that its tests and docs need
 
@@ -66,6 +66,10 @@ bench: $(STAMP) ## Run the benchmarks side by side with the peers that install h
 	$(BIN)/python -m benchmarks --out docs/benchmarks.md
 	$(BIN)/python -m benchmarks.minimisers --out docs/minimisers.md
 	$(BIN)/python -m benchmarks.curveball --out docs/curveball-cost.md
+	$(BIN)/python -m benchmarks.batch --out docs/batch-timings.md
+
+bench-gpu: $(STAMP) ## Check, then time, on a CUDA device (needs the extra gpu)
+	$(BIN)/python -m benchmarks.gpu --out docs/benchmarks/gpu.md
 
 hunt: $(STAMP) ## Run the property tests at length, from a random start
 	$(BIN)/python -m pytest -n $(WORKERS) -q --hunt

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
     "errors",
     "arrays",
+    "memory",
     "arguments",
     "kernels",
     "operators",

@@ -40,7 +40,9 @@ from tralgos.methods import (
     minimize,
     minimize_with_scipy,
 )
+from tralgos.shares import diagonal_share, estimate_diagonal
 from tralgos.subproblems import (
+    BatchResult,
     Certificate,
     CurvatureBound,
     InnerIterate,
@@ -54,6 +56,7 @@ from tralgos.subproblems import (
     eigen_point,
     solve_cubic,
     solve_trs,
+    solve_trs_batch,
 )
 
 __version__ = "0.1.0"
@@ -62,6 +65,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "BatchBounds",
+    "BatchResult",
     "Certificate",
     "CubicRegularization",
     "CurvatureBound",
@@ -97,8 +101,10 @@ __all__ = [
     "curveball_converges",
     "curveball_optimal_parameters",
     "curveball_spectral_radius",
+    "diagonal_share",
     "eigen_point",
     "errors",
+    "estimate_diagonal",
     "gradient_batch_size",
     "hessian_batch_size",
     "minimize",
@@ -109,4 +115,5 @@ __all__ = [
     "shares",
     "solve_cubic",
     "solve_trs",
+    "solve_trs_batch",
 ]

@@ -27,6 +27,7 @@ __all__ = [
     "is_array",
     "is_cupy",
     "is_numpy",
+    "is_torch",
     "namespace",
     "owned",
     "real_matrix",
@@ -55,6 +56,11 @@ def is_numpy(x: Array) -> bool:
 def is_cupy(x: Array) -> bool:
     """Whether `x` is a CuPy array."""
     return bool(array_api_compat.is_cupy_array(x))
+
+
+def is_torch(x: Array) -> bool:
+    """Whether `x` is a tensor of torch."""
+    return bool(array_api_compat.is_torch_array(x))
 
 
 def namespace(*arrays: Array) -> Any:

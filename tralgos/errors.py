@@ -10,6 +10,7 @@ __all__ = [
     "ArrayTypeError",
     "AsymmetryError",
     "CurvatureWarning",
+    "DeviceMemoryError",
     "MissingDataError",
     "NonFiniteError",
     "NotPositiveDefiniteError",
@@ -48,6 +49,30 @@ class NotPositiveDefiniteError(TralgosError, ValueError):
 
 class MissingDataError(TralgosError, ImportError):
     """A data set comes with a package that is not installed; the message says which."""
+
+
+class DeviceMemoryError(TralgosError, MemoryError):
+    """Something large does not fit on the device, or on the host; the message says what would.
+
+    Parameters
+    ----------
+    message : str
+        What needs the memory, how much it asked for, what is free, and what would fit.
+    requested : int
+        Bytes that were asked for.
+    free : int or None
+        Bytes that were free then; None where that is not known.
+
+    Attributes
+    ----------
+    requested, free
+        As above.
+    """
+
+    def __init__(self, message: str, *, requested: int, free: int | None) -> None:
+        super().__init__(message)
+        self.requested = requested
+        self.free = free
 
 
 class CurvatureWarning(UserWarning):

@@ -200,6 +200,12 @@ def test_rounding_level_regularises_the_ratio() -> None:
         assert taken.ratio == pytest.approx(expected, rel=1e-12)
 
 
+def tried(found: Search, line: Line, radius: float) -> Trial:
+    """One trial of a search, whatever it would make of it."""
+    step = line.trust_region(radius)
+    return found._try(step, radius, found._along(step)[1])
+
+
 @pytest.mark.parametrize(
     ("rise", "after", "taken"),
     [
@@ -215,7 +221,7 @@ def test_a_doubtful_trial_is_judged_by_gradients(rise: float, after: float, take
     """g = -1e-3 before, `after` times that behind a step that promises 1e-9 of f = 1."""
     line = Line(-1e-3, 0.0)
     found, _ = search(line, lambda s: 1.0 + rise, value=1.0, grad=lambda s: -1e-3 * after)
-    trial = found._try(line.trust_region(1e-6), 1e-6)
+    trial = tried(found, line, 1e-6)
     assert trial is not None
     assert trial.gradient is not None
     assert trial.ratio == (pytest.approx(0.5 * (1.0 + after)) if taken else -math.inf)
@@ -226,7 +232,7 @@ def test_a_doubtful_trial_is_judged_by_gradients(rise: float, after: float, take
 def test_no_gradient_is_taken_where_f_is_not_finite(value: float) -> None:
     line = Line(-1.0, 0.0)
     found, problem = search(line, lambda s: value, value=1.0)
-    made = found._try(line.trust_region(1e-10), 1e-10)
+    made = tried(found, line, 1e-10)
     assert made is not None
     assert math.isnan(made.ratio)
     assert (made.gradient, problem.counts.njev) == (None, 0)
@@ -237,7 +243,7 @@ def test_what_refutes_a_model(predicted: float, refuted: bool) -> None:
     """A failure where half the digits of f would have shown the decrease: sqrt(eps) = 1.5e-8."""
     line = Line(-1.0, 0.0)
     found, _ = search(line, lambda s: -1.0 + 1e-3, value=-1.0)
-    found._try(line.trust_region(predicted), predicted)
+    tried(found, line, predicted)
     assert found.refuted == refuted
     assert doubtful(predicted, -1.0, EPS) != refuted
 

@@ -9,7 +9,7 @@ import pkgutil
 
 import pytest
 
-from tralgos import norms, subproblems
+from tralgos import norms, shares, subproblems
 
 #: The one record that an iteration writes into, and nobody else sees.
 WORKING = {"_State"}
@@ -17,7 +17,7 @@ WORKING = {"_State"}
 
 def records() -> dict[str, type]:
     found = {}
-    for package in (subproblems, norms):
+    for package in (subproblems, norms, shares):
         for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             module = importlib.import_module(info.name)
             for kind in vars(module).values():

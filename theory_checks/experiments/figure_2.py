@@ -99,11 +99,11 @@ _REMARKS = (
     "Pixels in [0, 1] do not have the mean zero of Proposition 2: no entry of x x' is negative, "
     "none cancel, and the share is far below the formula. The same digits standardised are close "
     "to it.",
-    "Two-layer networks grow here by their hidden units alone, at 64 inputs. The second "
-    "derivatives of the outputs are zero between different hidden units. With these weights the "
-    "Gauss-Newton part of the Hessian between two units is of the order 1/h, and the rest, within "
-    "a unit, of the order 1/sqrt(h): it adds to the diagonal more and more. Without it "
-    "(Gauss-Newton) d times the share is about level from 10 hidden units on.",
+    "Two-layer networks grow here by their hidden units alone, at 64 inputs. Within a unit the "
+    "Hessian has second derivatives of the outputs, of the order 1/sqrt(h) with these weights; "
+    "between two units it is its Gauss-Newton part alone, of the order 1/h. So the former, which "
+    "lower the share where there are few units, raise it where there are many: with them d times "
+    "the share grows much longer than without (Gauss-Newton).",
     "A slope over these widths says nothing of deeper networks, or of ones that grow in another "
     "way.",
 )

@@ -76,6 +76,10 @@ class Adagrad(AdaptiveGradient):
     ArgumentError, NotPositiveDefiniteError
         Likewise.
 
+    Notes
+    -----
+    Host transfers: 4 an iteration, 5 with a window, 7 with a full matrix.
+
     References
     ----------
     Duchi, Hazan and Singer, Adaptive subgradient methods for online learning and stochastic
@@ -106,6 +110,10 @@ class RMSProp(AdaptiveGradient):
     ------
     ArgumentError, NotPositiveDefiniteError
         Likewise.
+
+    Notes
+    -----
+    Host transfers: 4 an iteration, 5 with a window, 7 with a full matrix.
 
     References
     ----------
@@ -142,6 +150,10 @@ class Adam(AdaptiveGradient):
     ------
     ArgumentError, NotPositiveDefiniteError
         Likewise.
+
+    Notes
+    -----
+    Host transfers: 4 an iteration, 5 with a window, 7 with a full matrix.
 
     References
     ----------

@@ -106,6 +106,8 @@ class CubicRegularization(ModelBased):
     Rejections, longer steps of the same model, the accuracy of the models, rounding and the
     evidence at the end are dealt with as in :class:`TrustRegion`.
 
+    Host transfers: 1 a product, 2 a trial, 6 an iteration; see :class:`TrustRegion`.
+
     Examples
     --------
     >>> import tralgos

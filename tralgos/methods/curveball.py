@@ -104,6 +104,8 @@ class CurveBall(Method):
     span; `predicted`, the change of f that the undamped model promises, and `gamma`, the actual
     change over it, where they were computed.
 
+    Host transfers: 2 an iteration, of the value and of all inner products; 1 for a rejected trial.
+
     References
     ----------
     Henriques, Ehrhardt, Albanie and Vedaldi, Small steps and giant leaps: minimal Newton

@@ -311,6 +311,10 @@ class HeavyBall(_WithMomentum):
     ArgumentError
         As for :class:`FirstOrder`.
 
+    Notes
+    -----
+    Host transfers: 2 an iteration.
+
     References
     ----------
     B. T. Polyak, Some methods of speeding up the convergence of iteration methods, 1964;
@@ -340,6 +344,10 @@ class Nesterov(_WithMomentum):
     ------
     ArgumentError
         As for :class:`FirstOrder`.
+
+    Notes
+    -----
+    Host transfers: 2 an iteration.
 
     References
     ----------

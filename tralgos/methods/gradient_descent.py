@@ -81,10 +81,10 @@ class GradientDescent(FirstOrder):
 
     Notes
     -----
-    A search costs one value a trial and one gradient in all, and two host transfers more than
-    there are values; at decreases that rounding hides, where acceptance is judged by
-    gradients, one gradient and three more transfers a trial. A trial that is not finite
-    is a rejection. Where no trial is left that changes x, the run ends: with
+    A search costs one value a trial and one gradient in all. Host transfers: 2 a trial, which
+    makes 2 an iteration with a rate of its own; at decreases that rounding hides, where
+    acceptance is judged by gradients, one gradient and three more transfers a trial. A trial that
+    is not finite is a rejection. Where no trial is left that changes x, the run ends: with
     :attr:`Ending.ROUNDING` if f was level there, else with :attr:`Ending.NO_DECREASE`. It
     ends with the former too after 100 steps that rounding hides, without a smaller gradient.
     """

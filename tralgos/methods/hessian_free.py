@@ -76,6 +76,8 @@ class HessianFree(DampedNewton):
     Sources: J. Martens, Deep learning via Hessian-free optimization, 2010; *CurveBall*,
     Algorithm 2.
 
+    Host transfers: 1 a product, 2 a trial, 7 an iteration; one more for a start that is not 0.
+
     Examples
     --------
     >>> import tralgos

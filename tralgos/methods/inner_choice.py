@@ -80,7 +80,8 @@ def _krylov(
     problem: Evaluator, H: CountedOperator, g: Array, norm: Norm, forcing: Forcing
 ) -> KrylovInner:
     size = norm.dual_norm(g)
-    euclidean = problem.gtol / max(EuclideanNorm().norm(g), problem.gtol)
+    length = size if isinstance(norm, EuclideanNorm) else EuclideanNorm().norm(g)
+    euclidean = problem.gtol / max(length, problem.gtol)
     target = max(forcing.eta, _LAST * euclidean) * size
     return KrylovInner(
         H,

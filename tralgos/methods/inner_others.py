@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from tralgos.arrays import Array, device_of, namespace, to_float
+from tralgos.memory import allocating
 from tralgos.methods.inner import InnerStep, Units, gradient_scale, near_one, no_step
 from tralgos.norms import Norm
 from tralgos.operators import DenseOperator, Operator
-from tralgos.subproblems.direct import DenseReduction
+from tralgos.subproblems.direct import DenseReduction, no_matrix
 from tralgos.subproblems.model import Model
 from tralgos.subproblems.subproblem import Subproblem
 from tralgos.subproblems.tridiagonal import CubicTarget, Target, solve_reduced
@@ -157,6 +158,7 @@ class SubproblemInner:
 
 def multiplied_out(H: Operator, g: Array) -> DenseOperator:
     """H as a dense matrix, at n products."""
-    xp = namespace(g)
-    product = H.matmat(xp.eye(g.shape[0], dtype=g.dtype, device=device_of(g)))
+    xp, n = namespace(g), int(g.shape[0])
+    with allocating("the Hessian multiplied out", n, n, g, no_matrix(g)):
+        product = H.matmat(xp.eye(n, dtype=g.dtype, device=device_of(g)))
     return DenseOperator(0.5 * (product + xp.matrix_transpose(product)))

@@ -132,6 +132,8 @@ class LiSSA(DampedNewton):
     Sources: Agarwal, Bullins and Hazan, Second-order stochastic optimization for machine learning
     in linear time, 2017; *CurveBall*, section 5.
 
+    Host transfers: 2 a trial, 6 an iteration, with a given `scale`; none of the recursion.
+
     Examples
     --------
     >>> import numpy as np

@@ -140,18 +140,18 @@ class ModelBased(Method):
         gradient = taken.gradient if taken.gradient is not None else problem.gradient(taken.x)
         # Against the residual that the model predicted, so in the same norm.
         found = norm.dual_norm(gradient)
+        size = found if isinstance(norm, EuclideanNorm) else EuclideanNorm().norm(gradient)
         return replace(
-            self._moved(state, taken, gradient, refuted=search.refuted),
+            self._moved(state, taken, gradient, size, refuted=search.refuted),
             records=records,
             parameter=control.accepted(taken, overreached=search.overreached),
             forcing=state.forcing.after(solver.gradient_norm, taken.step, found),
         )
 
     def _moved(
-        self, state: ModelState, taken: Trial, gradient: Array, *, refuted: bool
+        self, state: ModelState, taken: Trial, gradient: Array, size: float, *, refuted: bool
     ) -> ModelState:
-        """The state at the point that was taken."""
-        size = EuclideanNorm().norm(gradient)
+        """The state at the point that was taken; `size` is the Euclidean norm of its gradient."""
         fallen = size <= 0.5 * state.least_gradient
         hidden = taken.gradient is not None  # f could not show the decrease
         stalled = state.stalled + 1 if hidden and not fallen else 0

@@ -211,6 +211,9 @@ class Newton(Damped):
     `length`, the share of the whole step; `order`, the dimension of the space; `negative`, the
     negative eigenvalues in it; `raised`, those that were raised to the floor.
 
+    Host transfers: 2 a trial, 7 an iteration with "direct", two of which are of n numbers; with
+    "operator" 1 a product besides.
+
     Examples
     --------
     >>> import tralgos

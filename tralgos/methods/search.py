@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from tralgos.arrays import Array, eps, namespace, to_float
+from tralgos.arrays import Array, eps, namespace, to_float, to_host
 from tralgos.kernels import inner
 from tralgos.methods.acceptance import (
     decrease_ratio,
@@ -129,11 +129,14 @@ class Search:
         control = self._control
         while True:
             step = control.solve(self._solver, parameter)
-            if not self._moves(step):
+            moved, slope = self._along(step)
+            if not moved > 0.0:
                 return None
             # A model that rounding keeps from a decrease is as good as a trial that failed.
-            evaluate = self._try if step.decrease > 0.0 else self._none
-            trial = evaluate(step, parameter)
+            if step.decrease > 0.0:
+                trial = self._try(step, parameter, slope)
+            else:
+                trial = self._none(step, parameter)
             if control.accepts(trial.ratio):
                 self._taken = self._bolder(trial)
                 return self._taken
@@ -159,28 +162,30 @@ class Search:
             step = None if parameter is None else control.again(self._solver, parameter)
             if parameter is None or step is None or step.norm <= 1.1 * trial.step.norm:
                 break
-            longer = self._try(step, parameter)
+            longer = self._try(step, parameter, self._along(step)[1])
             if not control.accepts(longer.ratio) or not longer.value < trial.value:
                 self.overreached = True
                 break
             trial = longer
         return trial
 
-    def _moves(self, step: InnerStep) -> bool:
-        """Whether a step changes x at all."""
-        x, xp = self._state.x, namespace(self._state.x)
-        return to_float(xp.max(xp.abs(x + step.vector - x))) > 0.0
+    def _along(self, step: InnerStep) -> tuple[float, float]:
+        """The largest change of x by a step, and the slope along it: one host transfer."""
+        state, xp = self._state, namespace(self._state.x)
+        moved = xp.max(xp.abs(state.x + step.vector - state.x))
+        slope = inner(state.gradient, step.vector, xp)
+        largest, along = to_host(xp.stack([moved, slope])).tolist()
+        return largest, along
 
     def _none(self, step: InnerStep, parameter: float) -> Trial:
         """The trial of a step that promises nothing: not evaluated, and rejected."""
         return Trial(step, parameter, self._state.x, math.nan, 0.0, math.nan)
 
-    def _try(self, step: InnerStep, parameter: float) -> Trial:
+    def _try(self, step: InnerStep, parameter: float, slope: float) -> Trial:
         """Evaluate a step."""
-        state, xp = self._state, namespace(self._state.x)
+        state = self._state
         x = state.x + step.vector
         value = self._problem.value(x)
-        slope = to_float(inner(state.gradient, step.vector, xp))
         ratio = decrease_ratio(state.value, value, step.decrease, self._level)
         gradient = None
         if math.isfinite(value) and self._needs_gradient(step.decrease, ratio):

@@ -77,6 +77,10 @@ class TrustRegion(ModelBased):
 
     A trial point where f is NaN or infinite is a rejection.
 
+    Host transfers: 1 a product, 2 a trial, 6 an iteration with "krylov" in the Euclidean norm;
+    8 an iteration in another norm, 10 where a diagonal norm adapts. None of them is of more than
+    a few numbers. "direct" fetches n eigenvalues and n components of g from a device.
+
     Examples
     --------
     >>> import tralgos

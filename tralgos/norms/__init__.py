@@ -19,10 +19,8 @@ from tralgos.norms.euclidean import EuclideanNorm
 from tralgos.norms.low_rank import LowRankNorm
 from tralgos.norms.matrix import MatrixNorm, densify
 from tralgos.norms.preconditioners import (
-    DiagonalEstimate,
     chapelle_erhan_norm,
     hessian_diagonal_norm,
-    hutchinson_diagonal,
     martens_norm,
 )
 
@@ -31,7 +29,6 @@ __all__ = [
     "AdamNorm",
     "AdaptiveNorm",
     "AdaptiveState",
-    "DiagonalEstimate",
     "DiagonalNorm",
     "EuclideanNorm",
     "LowRankNorm",
@@ -42,7 +39,6 @@ __all__ = [
     "chapelle_erhan_norm",
     "densify",
     "hessian_diagonal_norm",
-    "hutchinson_diagonal",
     "martens_norm",
 ]
 

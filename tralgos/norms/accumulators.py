@@ -13,12 +13,19 @@ from dataclasses import dataclass
 
 from tralgos.arrays import Array, all_finite, device_of, eps, namespace, to_host
 from tralgos.errors import NotPositiveDefiniteError
+from tralgos.memory import allocating, square
 from tralgos.norms.base import Norm, smallest_normal
 from tralgos.norms.diagonal import DiagonalNorm
 from tralgos.norms.low_rank import LowRankNorm
 from tralgos.norms.matrix import MatrixNorm
 
 __all__ = ["Accumulator", "DiagonalMoment", "FullMoment", "GradientWindow", "Weights"]
+
+#: What the norm of a window needs beside the window: its columns scaled, side by side, and two
+#: orthonormal bases of them.
+_PANELS = 4
+#: What to do without a matrix of order n.
+_SMALLER = "kind='diagonal' keeps one vector, kind='window' as many as `window` says"
 
 
 @dataclass(frozen=True)
@@ -130,12 +137,33 @@ class FullMoment(Accumulator):
 
     moment: Array
 
+    @staticmethod
+    def empty(home: Array) -> FullMoment:
+        """The zero matrix, for gradients like `home`; errors as for :meth:`add`."""
+        xp, n = namespace(home), int(home.shape[0])
+        with allocating("the full matrix of past gradients", n, n, home, square(home, _SMALLER)):
+            return FullMoment(xp.zeros((n, n), dtype=home.dtype, device=device_of(home)))
+
     def add(self, g: Array, weights: Weights) -> FullMoment:
-        """At most four passes over n^2 numbers and one new matrix, symmetric to the last bit."""
-        return FullMoment(weights.mix(self.moment, g[:, None] * g[None, :]))
+        """At most four passes over n^2 numbers and one new matrix, symmetric to the last bit.
+
+        Raises
+        ------
+        DeviceMemoryError
+            If the matrix does not fit.
+        """
+        n = int(g.shape[0])
+        with allocating("the full matrix of past gradients", n, n, g, square(g, _SMALLER)):
+            return FullMoment(weights.mix(self.moment, g[:, None] * g[None, :]))
 
     def norm(self, weights: Weights, steps: int, shift: float, power: float) -> MatrixNorm:
         """The matrix norm: one factorisation, after one eigendecomposition for the root."""
+        n, home = int(self.moment.shape[0]), self.moment[0, :]
+        advice = square(home, _SMALLER)
+        with allocating("the norm of all past gradients", 3 * n, n, home, advice):
+            return self._norm(weights, steps, shift, power)
+
+    def _norm(self, weights: Weights, steps: int, shift: float, power: float) -> MatrixNorm:
         S = _scaled(self.moment, weights.correction(steps))
         xp = namespace(S)
         A = S + shift * xp.eye(S.shape[0], dtype=S.dtype, device=device_of(S))
@@ -165,20 +193,46 @@ class GradientWindow(Accumulator):
     gradients: tuple[Array, ...] = ()
 
     def add(self, g: Array, weights: Weights) -> GradientWindow:
-        """One copy of `g`: the caller may write into it afterwards."""
-        kept = (*self.gradients, namespace(g).asarray(g, copy=True))
+        """One copy of `g`: the caller may write into it afterwards.
+
+        Raises
+        ------
+        DeviceMemoryError
+            If it does not fit.
+        """
+        purpose = f"a window of {len(self.gradients)} gradients"
+        with allocating(purpose, 1, int(g.shape[0]), g, self._advice):
+            kept = (*self.gradients, namespace(g).asarray(g, copy=True))
         return GradientWindow(self.size, self.home, kept[-self.size :])
 
     def norm(self, weights: Weights, steps: int, shift: float, power: float) -> LowRankNorm:
-        """The low-rank norm: one QR decomposition, O(n m^2), and three host transfers."""
+        """The low-rank norm: one QR decomposition, O(n m^2), and three host transfers.
+
+        Raises
+        ------
+        DeviceMemoryError
+            If it does not fit, naming the `window` that would.
+        """
         if shift < smallest_normal(self.home.dtype):
             raise NotPositiveDefiniteError("what is added to the low-rank part underflows")
         count = len(self.gradients)
-        columns = [
-            _scaled(g, weights.root(count - 1 - i, count)) for i, g in enumerate(self.gradients)
-        ]
-        norm = LowRankNorm(_side_by_side(columns, self.home), 1.0, shift)
-        return norm if power == 1.0 else norm.root()
+        n = int(self.home.shape[0])
+        purpose = f"the norm of a window of {count} gradients"
+        with allocating(purpose, _PANELS * count, n, self.home, self._advice):
+            columns = [
+                _scaled(g, weights.root(count - 1 - i, count)) for i, g in enumerate(self.gradients)
+            ]
+            norm = LowRankNorm(_side_by_side(columns, self.home), 1.0, shift)
+            return norm if power == 1.0 else norm.root()
+
+    def _advice(self, room: int | None) -> str:
+        """The `window` that would do, where so many more vectors fit."""
+        fits = (len(self.gradients) + (room or 0)) // (1 + _PANELS)
+        if room is None:
+            return f"A window needs {1 + _PANELS} vectors a gradient: take a smaller one."
+        if fits < 1:
+            return f"A window of one needs {1 + _PANELS} vectors; kind='diagonal' needs one."
+        return f"The option window={fits} needs {(1 + _PANELS) * fits:,} such vectors."
 
 
 def _scaled(x: Array, factor: float) -> Array:

@@ -54,7 +54,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tralgos.arguments import check_choice, number, positive_integer, positive_scalar
-from tralgos.arrays import Array, device_of, namespace, real_vector, same_home
+from tralgos.arrays import Array, namespace, real_vector, same_home
 from tralgos.errors import (
     ArgumentError,
     ArrayTypeError,
@@ -337,9 +337,7 @@ class AdaptiveNorm(ABC):
             return DiagonalMoment(home)
         if self.window is not None:
             return GradientWindow(self.window, home)
-        n = home.shape[0]
-        xp = namespace(home)
-        return FullMoment(xp.zeros((n, n), dtype=home.dtype, device=device_of(home)))
+        return FullMoment.empty(home)
 
     def _root_shift(self, steps: float) -> float:
         """The square root of what is left of epsilon after that many updates (inf: the limit)."""

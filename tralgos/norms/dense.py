@@ -9,6 +9,7 @@ import scipy.linalg
 
 from tralgos.arrays import Array, all_finite, eps, is_numpy, namespace, real_matrix, to_host
 from tralgos.errors import AsymmetryError, NotPositiveDefiniteError, ShapeError
+from tralgos.memory import allocating, square
 
 __all__ = ["CholeskyMatrix", "EigenMatrix", "dense_backend"]
 
@@ -17,6 +18,11 @@ def dense_backend(M: Array) -> CholeskyMatrix | EigenMatrix:
     """The dense matrix M, checked to be finite and symmetric, with its factorisation.
 
     M is kept by reference; where its two halves differ by rounding, their mean is.
+
+    Raises
+    ------
+    DeviceMemoryError
+        If its factorisation does not fit.
     """
     M = real_matrix(M, "M")
     if M.shape[0] != M.shape[1] or M.shape[0] == 0:
@@ -24,9 +30,12 @@ def dense_backend(M: Array) -> CholeskyMatrix | EigenMatrix:
     if is_numpy(M):
         # numpy.matrix keeps two dimensions in a product; the view as an array does not.
         M = M.view(np.ndarray)
-    all_finite(M, "M")
-    M = _symmetric(M)
-    return CholeskyMatrix(M) if is_numpy(M) else EigenMatrix(M)
+    n = int(M.shape[0])
+    advice = square(M, "A diagonal or low-rank norm needs no factorisation")
+    with allocating("the factorisation of M", 2 * n, n, M, advice):
+        all_finite(M, "M")
+        M = _symmetric(M)
+        return CholeskyMatrix(M) if is_numpy(M) else EigenMatrix(M)
 
 
 def _symmetric(M: Array) -> Array:

@@ -27,6 +27,7 @@ from tralgos.errors import (
     NotPositiveDefiniteError,
     ShapeError,
 )
+from tralgos.memory import allocating
 from tralgos.norms.base import Norm, smallest_normal
 
 __all__ = ["LowRankNorm"]
@@ -57,6 +58,8 @@ class LowRankNorm(Norm):
         If an argument is out of range or of the wrong kind.
     NotPositiveDefiniteError
         If M is not positive definite in the precision of `U`.
+    DeviceMemoryError
+        If two more matrices like `U` do not fit.
 
     Notes
     -----
@@ -80,7 +83,9 @@ class LowRankNorm(Norm):
             raise ArgumentError(f"shift = {self._shift} is zero in the dtype of U, {U.dtype}")
         scales = _scales(scale, U)
         super().__init__(home=U, n=int(U.shape[0]))
-        self._Z, self._theta = _decompose(U, scales)
+        n, m = (int(k) for k in U.shape)
+        with allocating(f"a norm of rank {m}", 2 * m, n, U, _advice):
+            self._Z, self._theta = _decompose(U, scales)
         self._Zt = namespace(U).matrix_transpose(self._Z)
         self._full = int(self._theta.shape[0]) == self.n
         self._set_range(self._checked_range())
@@ -201,6 +206,11 @@ def _scales(scale: Any, U: Array) -> Array:
     if not math.isfinite(value):
         raise NonFiniteError(f"scale is {value}")
     return namespace(U).full((m,), value, dtype=U.dtype, device=device_of(U))
+
+
+def _advice(room: int | None) -> str:
+    """The rank that would do, where so many more vectors fit."""
+    return "U needs fewer columns." if room is None else f"U can have {room // 2:,} columns."
 
 
 def _decompose(U: Array, scales: Array) -> tuple[Array, Array]:

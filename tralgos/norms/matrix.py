@@ -11,6 +11,7 @@ import scipy.sparse
 
 from tralgos.arrays import Array, eps, is_numpy, namespace
 from tralgos.errors import ArgumentError, ArrayTypeError
+from tralgos.memory import allocating, square
 from tralgos.norms.base import Norm
 from tralgos.norms.dense import CholeskyMatrix, EigenMatrix, dense_backend
 from tralgos.norms.sparse import SparseMatrix
@@ -232,10 +233,15 @@ def densify(norm: Norm, like: Array) -> Norm:
     ------
     ArrayTypeError, ShapeError
         If the norm does not measure vectors like `like`.
+    DeviceMemoryError
+        If the matrix does not fit.
     """
     if norm.has_half:
         norm.check(like)
         return norm
-    dense = norm.matrix(like)
-    # A product with the identity is symmetric only up to rounding.
-    return MatrixNorm(0.5 * dense + 0.5 * namespace(like).matrix_transpose(dense))
+    n = int(like.shape[0])
+    advice = square(like, "A diagonal or low-rank norm needs no matrix, nor do Krylov methods")
+    with allocating(f"the matrix of a {type(norm).__name__}", 3 * n, n, like, advice):
+        dense = norm.matrix(like)
+        # A product with the identity is symmetric only up to rounding.
+        return MatrixNorm(0.5 * dense + 0.5 * namespace(like).matrix_transpose(dense))

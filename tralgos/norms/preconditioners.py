@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,6 @@ import numpy as np
 from tralgos.arguments import check_rng, number, positive_integer, positive_scalar
 from tralgos.arrays import (
     Array,
-    all_finite,
     eps,
     from_host,
     is_array,
@@ -41,33 +39,13 @@ from tralgos.errors import (
 from tralgos.norms.base import smallest_normal
 from tralgos.norms.diagonal import DiagonalNorm
 from tralgos.operators import Operator, as_operator
+from tralgos.shares import estimate_diagonal
 
 __all__ = [
-    "DiagonalEstimate",
     "chapelle_erhan_norm",
     "hessian_diagonal_norm",
-    "hutchinson_diagonal",
     "martens_norm",
 ]
-
-
-@dataclass(frozen=True, eq=False)
-class DiagonalEstimate:
-    """An estimate of the diagonal of a matrix.
-
-    Attributes
-    ----------
-    diagonal : array, shape (n,)
-        The mean over the samples: an unbiased estimate.
-    standard_error : array, shape (n,), or None
-        The estimated standard deviation of each entry of `diagonal`; None for one sample.
-    samples : int
-        How many there were.
-    """
-
-    diagonal: Array
-    standard_error: Array | None
-    samples: int
 
 
 def martens_norm(
@@ -184,63 +162,6 @@ def chapelle_erhan_norm(
     return _floored(total, floor, "the Gauss-Newton matrix")
 
 
-def hutchinson_diagonal(
-    H: Any,
-    samples: int,
-    *,
-    like: Array,
-    rng: np.random.Generator | int | None = None,
-) -> DiagonalEstimate:
-    """An unbiased estimate of the diagonal of a matrix known by its products.
-
-    Parameters
-    ----------
-    H : operator, shape (n, n)
-        Anything that :func:`tralgos.operators.as_operator` accepts; it need not be symmetric.
-    samples : int
-        How many vectors of random signs, each of which costs one product.
-    like : array, shape (n,)
-        A vector of the space: gives library, device and dtype.
-    rng : numpy.random.Generator or int, optional
-        Draws the signs, on the host.
-
-    Returns
-    -------
-    DiagonalEstimate
-        With the standard error, from two samples on.
-
-    Raises
-    ------
-    ArgumentError
-        If `samples` or `rng` is out of range.
-    ArrayTypeError, ShapeError
-        If `H` and `like` do not fit.
-    NonFiniteError
-        If a product is NaN or infinite.
-
-    Notes
-    -----
-    `samples` products, each with one vector of signs sent to the device; one host transfer.
-    Source: Bekas, Kokiopoulou and Saad (2007), whose estimate divides the sum of v * Hv by
-    that of v * v; for signs the latter is the number of samples.
-    """
-    samples = positive_integer(samples, "samples")
-    generator = check_rng(rng)
-    like = _checked_like(like)
-    operator = as_operator(H, name="H", like=like)
-    xp = namespace(like)
-    mean, spread = xp.zeros_like(like), xp.zeros_like(like)
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        for k, v in enumerate(_signs(like.shape[0], samples, like, generator), start=1):
-            change = v * operator.matvec(v) - mean
-            mean = mean + change / k
-            # The root of the sum of squared deviations: it cannot overflow where they do.
-            spread = xp.hypot(spread, change * math.sqrt((k - 1) / k))
-    all_finite(mean, "the product with H")
-    error = None if samples == 1 else spread / math.sqrt(samples * (samples - 1.0))
-    return DiagonalEstimate(mean, error, samples)
-
-
 def hessian_diagonal_norm(
     H: Any,
     samples: int,
@@ -249,30 +170,47 @@ def hessian_diagonal_norm(
     rng: np.random.Generator | int | None = None,
     floor: float | None = None,
 ) -> DiagonalNorm:
-    """The norm by |d| + floor max|d|, d being the estimate of :func:`hutchinson_diagonal`.
+    """The norm by |d| + floor max|d|, d being an estimate of the diagonal by random signs.
 
     Parameters
     ----------
-    H, samples, like, rng
-        As for :func:`hutchinson_diagonal`.
+    H : operator, shape (n, n)
+        Anything that :func:`tralgos.operators.as_operator` accepts; it need not be symmetric.
+    samples : int
+        How many vectors of signs, each of which costs one product.
+    like : array, shape (n,)
+        A vector of the space, such as the gradient: gives library, device and dtype.
+    rng : numpy.random.Generator or int, optional
+        Draws the signs, on the host.
     floor : float, optional
-        As a multiple of the largest |d_i|; sqrt(eps) of the dtype unless given.
+        What is added to every entry, as a multiple of the largest |d_i|; sqrt(eps) of the dtype
+        unless given.
 
     Raises
     ------
-    ArgumentError, ArrayTypeError, ShapeError, NonFiniteError
-        As :func:`hutchinson_diagonal`, and if `floor` is not positive.
+    ArgumentError
+        If `samples`, `rng` or `floor` is out of range.
+    ArrayTypeError, ShapeError
+        If `H` and `like` do not fit.
+    NonFiniteError
+        If a product is NaN or infinite.
     NotPositiveDefiniteError
         If the estimate is zero or underflows.
 
     Notes
     -----
-    Costs as for :func:`hutchinson_diagonal`, and two host transfers more. The absolute value is
-    of the estimate, so that |d_i| is too large on average where its standard error is not
-    small: E|d_i| >= |H_ii|, and for H_ii = 0 it is the noise alone.
+    The estimate, its costs and its standard error are those of
+    :func:`tralgos.shares.estimate_diagonal` (Bekas, Kokiopoulou and Saad 2007): `samples`
+    products, in blocks of 16; three host transfers in all. The absolute value is of the
+    estimate, so that |d_i| is too large on average where its standard error is not small:
+    E|d_i| >= |H_ii|, and for H_ii = 0 it is the noise alone.
     """
+    samples = positive_integer(samples, "samples")
     floor = _checked_floor(floor)
-    estimate = hutchinson_diagonal(H, samples, like=like, rng=rng)
+    like = _checked_like(like)
+    # An operator, so that errors name H.
+    operator = as_operator(H, name="H", like=like)
+    estimate = estimate_diagonal(operator, probes=samples, like=like, rng=rng)
     return _floored(abs(estimate.diagonal), floor, "H")
 
 

@@ -25,6 +25,7 @@ from tralgos.arrays import (
 )
 from tralgos.errors import ArrayTypeError, ShapeError
 from tralgos.operators.base import Operator, checked_shape
+from tralgos.operators.curvlinops import CurvlinopsOperator, is_curvlinops
 
 __all__ = ["DenseOperator", "SparseOperator", "WrappedOperator", "as_operator"]
 
@@ -37,8 +38,9 @@ def as_operator(A: Any, name: str = "H", like: Array | None = None) -> Operator:
     A : object
         An :class:`Operator`, returned as it is; a dense array of any library
         (:class:`DenseOperator`); a SciPy or CuPy sparse array or matrix
-        (:class:`SparseOperator`); a SciPy or CuPy ``LinearOperator``, or any
-        object with a `shape` and a `matvec` or an ``@``
+        (:class:`SparseOperator`); an operator of curvlinops, such as the Hessian
+        or the Gauss-Newton matrix of a torch model; a SciPy or CuPy
+        ``LinearOperator``, or any object with a `shape` and a `matvec` or an ``@``
         (:class:`WrappedOperator`).
     name : str
         What error messages call it.
@@ -95,6 +97,8 @@ def _adapted(A: Any, name: str, dtype: Any) -> Operator:
         return DenseOperator(A, name=name, dtype=dtype)
     if scipy.sparse.issparse(A) or _is_cupy_sparse(A):
         return SparseOperator(A, name=name, dtype=dtype)
+    if is_curvlinops(A):
+        return CurvlinopsOperator(A, name=name)
     return WrappedOperator(A, name=name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -9,12 +10,15 @@ from typing import NamedTuple
 from tralgos.arguments import positive_integer
 from tralgos.arrays import Array, device_of, is_numpy, namespace, real_matrix, same_home
 from tralgos.errors import ArgumentError, ShapeError
+from tralgos.memory import allocating
 from tralgos.operators.base import Operator
 
 __all__ = ["StoredMatrix", "Tile", "TiledOperator"]
 
 #: Rows and columns of a tile: on the host it stays in the cache, on a device there are few calls.
 _HOST_TILE, _DEVICE_TILE = 512, 4096
+#: Tiles that are there at a time, with the one that is being made.
+_COPIES = 3
 
 
 class Tile(NamedTuple):
@@ -103,10 +107,22 @@ class TiledOperator(Operator):
             If a range has a step, or leaves the matrix.
         ShapeError, ArrayTypeError
             If the subclass makes something else.
+        DeviceMemoryError
+            If it does not fit, naming the `tile_size` that would.
         """
         _check_range(rows, self.shape[0], "rows")
         _check_range(columns, self.shape[1], "columns")
-        entries = self._tile(rows, columns)
+        high, wide = len(rows), len(columns)
+
+        def advice(room: int | None) -> str:
+            if max(high, wide) > self.tile_size:
+                return f"Products, and tiles(), need no more than tiles of {self.tile_size} rows."
+            # Of a tile, of what it is made from and of its transpose.
+            side = self.tile_size // 2 if room is None else math.isqrt(room * wide // _COPIES)
+            return f"The option tile_size={max(1, side)} needs less."
+
+        with allocating(f"a tile of {self.name}", high, wide, self.home, advice):
+            entries = self._tile(rows, columns)
         if tuple(entries.shape) != (len(rows), len(columns)):
             raise ShapeError(
                 f"{self.name} should have made a tile of shape {(len(rows), len(columns))}, "

@@ -1,7 +1,7 @@
-"""The diagonal share of an operator, from columns drawn at random.
+"""The diagonal share of a matrix: summed up where its entries can be read, else from columns.
 
-The share is a ratio of two means over the columns, of |a_jj| and of the sum of |a_ij| over i, and
-is estimated as such (Cochran, *Sampling techniques*, 1977, chapter 6).
+The share is a ratio of two totals over the columns, of |a_jj| and of the sum of |a_ij| over i, and
+is estimated as such (Cochran, *Sampling techniques*, 1977, chapters 6 and 9A).
 """
 
 from __future__ import annotations
@@ -11,73 +11,57 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
 
 from tralgos.arguments import check_probability, check_rng, positive_integer
-from tralgos.arrays import (
-    Array,
-    device_of,
-    namespace,
-    real_vector,
-    to_host,
-)
-from tralgos.errors import ArgumentError, NonFiniteError, ShapeError
-from tralgos.operators import DenseOperator, Operator, as_operator
+from tralgos.arrays import Array
+from tralgos.errors import ArgumentError
+from tralgos.operators import Operator, as_operator
+from tralgos.shares.products import check_square, column_norms, column_sums, home_of
+from tralgos.shares.ratio import estimated_ratio
+from tralgos.shares.result import ShareEstimate, ShareStatus
+from tralgos.shares.sampling import Ordering, draw, mixed
+from tralgos.shares.streamed import Readable, absolute_sums
 
-__all__ = ["ShareEstimate", "diagonal_share"]
+__all__ = ["diagonal_share"]
 
-#: Entries of one tile of a dense matrix: it stays in the cache.
-_TILE = 2**18
+#: Columns at the first look, where a width is asked for; there are twice as many at the next. With
+#: fewer too many samples stop that have missed a rare kind of column.
+_FIRST_LOOK = 50
 
 
 @dataclass(frozen=True)
-class ShareEstimate:
-    """A diagonal share, or an estimate of one with its confidence interval.
+class _Plan:
+    """The checked arguments of an estimate from columns."""
 
-    Attributes
-    ----------
-    share : float
-        In [0, 1].
-    low, high : float
-        The confidence interval, cut off at 0 and 1; both are the share where it is exact.
-    standard_error : float
-        Estimated standard deviation of the share; 0 where it is exact.
-    confidence : float
-        The nominal probability that the interval covers the share.
-    columns : int
-        Different columns that were looked at.
-    order : int
-        n: the columns there are.
-    matvecs : int
-        Products with the operator; 0 for a dense array.
-    heaviest : float
-        The largest part of the mass of these columns that one of them has: about 1/`columns` where
-        they are alike. The interval deserves its confidence only where this is small.
-    """
-
-    share: float
-    low: float
-    high: float
-    standard_error: float
+    operator: Operator
+    home: Array
+    looks: list[int]
+    width: float | None
     confidence: float
-    columns: int
-    order: int
-    matvecs: int
-    heaviest: float
+    probes: int
+    block: int
+    rng: np.random.Generator
 
     @property
-    def exact(self) -> bool:
-        """Whether all columns were looked at: the share is then right up to rounding."""
-        return self.columns == self.order
+    def order(self) -> int:
+        return self.operator.shape[0]
+
+    @property
+    def level(self) -> float:
+        """The confidence of a single look: together they are to fail no more often (Bonferroni)."""
+        sampled = sum(m < self.order for m in self.looks)
+        return 1.0 - (1.0 - self.confidence) / max(1, sampled)
 
 
 def diagonal_share(
     A: Any,
     *,
     columns: int | None = None,
+    width: float | None = None,
     rng: np.random.Generator | int | None = None,
     confidence: float = 0.95,
     block: int = 16,
+    probes: int = 8,
     like: Array | None = None,
 ) -> ShareEstimate:
     r"""The share of the diagonal in a matrix, :math:`\sum_i |a_{ii}| / \sum_{ij} |a_{ij}|`.
@@ -86,16 +70,24 @@ def diagonal_share(
     ----------
     A : object
         A square dense array, an operator, or anything else that
-        :func:`~tralgos.operators.as_operator` accepts. It need not be symmetric.
+        :func:`~tralgos.operators.as_operator` accepts. It need not be symmetric. A dense array,
+        a sparse matrix of SciPy or CuPy and a :class:`~tralgos.operators.TiledOperator` are
+        always summed as a whole.
     columns : int, optional
-        How many columns to look at, 2 to n; drawn without replacement. Default: all of them.
-        A dense array is always summed as a whole.
+        How many columns to look at, 2 to n; with `width` at most so many. Default: all of them.
+    width : float, optional
+        In (0, 1): take columns until half the length of the interval is at most `width` times the
+        share. Default: take `columns` at once.
     rng : numpy.random.Generator, int or None
-        Draws the columns; not used when all of them are looked at.
+        Draws probes and columns, on the host; not used when all columns are looked at.
     confidence : float
         Probability that the interval is to cover the share, in (0, 1).
     block : int
-        Columns of one product. Memory: 3 `block` vectors of length n.
+        Columns of one product.
+    probes : int
+        Products of :math:`A^\top` with random vectors that show where the mass is, at least 1; half
+        of them (rounded up) random signs and half Cauchy vectors. They are not made where all
+        columns are to be looked at, nor where A has no product with its transpose.
     like : array, optional
         A vector of the kind that A multiplies, for an operator that accepts any. Default: where
         the operator lives, else NumPy in float64.
@@ -103,6 +95,7 @@ def diagonal_share(
     Returns
     -------
     ShareEstimate
+        Its `status` says whether the share is exact, and whether the width was reached.
 
     Raises
     ------
@@ -112,21 +105,33 @@ def diagonal_share(
     ShapeError
         If A is not square, or of order 0.
     NonFiniteError
-        If a column holds NaN or infinity, or its sum overflows float64.
+        If a product holds NaN or infinity, or a sum overflows float64.
     ArrayTypeError
         If A, or its products, are of the wrong kind.
 
     Notes
     -----
-    Cost: `columns` products with A, in blocks, and one host transfer of 2 `block` numbers a block;
-    for a dense array one pass over it and one transfer. Absolute values are summed in float64.
+    Cost: a product for each column, in blocks, and `probes` more; one host transfer of 2 `block`
+    numbers a block, and one of 3 n for the probes. Memory: some 4 `probes` or 3 `block` vectors of
+    length n. For a dense array and a tiled operator no products, one pass, one transfer, and a few
+    tiles. For a sparse matrix no products, one pass over the stored entries, and one transfer; a
+    place that is stored more than once counts with the sum of its entries, for which the matrix is
+    copied (a format other than CSR is converted in any case). CuPy makes one transfer more to
+    find out whether there is such a place.
+    Absolute values are summed in float64 where the device has it.
 
-    With y_j = |a_jj| and x_j = sum_i |a_ij| of k columns out of n, r = sum y / sum x. The leading
-    term of its bias, (1/k - 1/n) (r s_x^2 - s_xy) / mean(x)^2, is subtracted. The standard error is
-    that of the residuals y_j - r x_j, and the interval is Student's with k - 1 degrees of freedom.
-    It covers with nominal probability where many columns have been seen and none is heavy among
-    them (`heaviest`). Where few columns hold most of the mass and the sample has missed them it is
-    far too short: see the measured coverage in ``docs/diagonal-shares.md``.
+    Columns are drawn without replacement, with probabilities that follow estimates of their norms
+    and of their diagonal entries, from the probes, and are in part equal. Where A has no transpose
+    (`has_transpose` is false, or its `rmatvec` raises NotImplementedError) all probabilities are
+    equal: then the interval is far too short where few columns hold most of the mass, which
+    `effective_columns` may or may not show. An operator that is symmetric has to be declared so.
+
+    The estimate is the ratio of the totals of both sums, each estimated without bias, less its
+    own bias to leading order, and the interval is Student's for the log-odds. With `width` it is
+    looked at after 50, 100, 200, ... columns, each time with the confidence
+    1 - (1 - `confidence`) / (number of possible looks). A share that is estimated as 0 reaches no
+    width.
+    ``docs/share-estimator.md`` has the derivation and the measured coverage.
 
     Examples
     --------
@@ -136,105 +141,90 @@ def diagonal_share(
     0.5
     """
     check_probability(confidence, "confidence")
+    narrow = None if width is None else check_probability(width, "width")
     operator = as_operator(A, "A")
-    n = _order(operator)
-    size = positive_integer(block, "block")
-    wanted = n if columns is None else positive_integer(columns, "columns")
-    if wanted > n or (wanted == 1 < n):
-        raise ArgumentError(f"columns must lie between 2 and the order of A, {n}, got {wanted}")
+    n = check_square(operator)
+    size, vectors = positive_integer(block, "block"), positive_integer(probes, "probes")
+    budget = n if columns is None else positive_integer(columns, "columns")
+    if budget > n or (budget == 1 < n):
+        raise ArgumentError(f"columns must lie between 2 and the order of A, {n}, got {budget}")
     generator = check_rng(rng)
-    if isinstance(operator, DenseOperator):
-        with np.errstate(over="ignore"):
-            diagonal, total, largest = _dense_sums(operator.array)
-        _check_mass(diagonal, total)
-        return _exact(diagonal / total, confidence, n, 0, largest / total)
-    target = _target(operator, like)
-    chosen = np.arange(n) if wanted == n else generator.choice(n, wanted, replace=False)
-    y, x = _column_sums(operator, chosen, target, size)
-    _check_mass(float(np.max(y)), float(np.max(x)))
-    # Divided by the largest the numbers can be squared and summed, whatever their unit.
-    y, x = y / np.max(x), x / np.max(x)
-    if wanted == n:
-        return _exact(math.fsum(y) / math.fsum(x), confidence, n, n, 1.0 / math.fsum(x))
-    return _estimate(y, x, n, confidence)
+    if isinstance(operator, Readable):
+        on, total = absolute_sums(operator)
+        if total == 0.0:
+            raise ArgumentError("A is zero: it has no share")
+        return _exact(on / total, confidence, n)
+    home, looks = home_of(operator, like), _looks(budget, narrow)
+    plan = _Plan(operator, home, looks, narrow, confidence, vectors, size, generator)
+    if looks == [n]:
+        return _sampled(plan, Ordering(np.arange(n)), False)
+    probabilities = _probabilities(plan)
+    return _sampled(plan, draw(probabilities, n, generator), probabilities is not None)
 
 
-def _order(operator: Operator) -> int:
-    rows, columns = operator.shape
-    if rows != columns or rows == 0:
-        raise ShapeError(f"A must be square and of order at least 1, its shape is {operator.shape}")
-    return rows
+def _exact(
+    share: float, confidence: float, n: int, columns: int = 0, probes: int = 0
+) -> ShareEstimate:
+    return ShareEstimate(
+        share, share, share, 0.0, confidence, n, n, probes, columns + probes, 0.0, float(n),
+        ShareStatus.EXACT,
+    )  # fmt: skip
 
 
-def _target(operator: Operator, like: Array | None) -> Array:
-    """An array of the kind that the operator multiplies."""
-    if like is not None:
-        vector = real_vector(like, "like")
-        operator.check_home(vector, "like")
-        return vector
-    return np.empty(0) if operator.home is None else operator.home
+def _looks(budget: int, width: float | None) -> list[int]:
+    """The numbers of columns after which the interval is made."""
+    looks, m = [], _FIRST_LOOK
+    # The last step is not worth a look of its own where it adds less than a third.
+    while width is not None and 4 * m < 3 * budget:
+        looks.append(m)
+        m *= 2
+    return [*looks, budget]
 
 
-def _check_mass(diagonal: float, total: float) -> None:
-    if not (math.isfinite(diagonal) and math.isfinite(total)):
-        raise NonFiniteError("A holds NaN or infinity, or its sum overflows float64")
-    if total == 0.0:
+def _probabilities(plan: _Plan) -> np.ndarray | None:
+    """With what probabilities the columns are to be drawn; None: all equal, without a product."""
+    if not plan.operator.has_transpose:
+        return None
+    try:
+        norms = column_norms(plan.operator, plan.probes, plan.home, plan.block, plan.rng)
+    except NotImplementedError:
+        # What a LinearOperator of SciPy raises that was given no rmatvec.
+        return None
+    return mixed(norms)
+
+
+def _sampled(plan: _Plan, ordering: Ordering, weighted: bool) -> ShareEstimate:
+    """Look at more and more columns until the interval is narrow enough."""
+    y = x = np.zeros(0)
+    estimate = None
+    for m in plan.looks:
+        more = column_sums(plan.operator, ordering.columns[len(x) : m], plan.home, plan.block)
+        y, x = np.append(y, more[0]), np.append(x, more[1])
+        if not np.any(x):
+            continue
+        estimate = _after_look(plan, ordering, y, x, plan.probes if weighted else 0)
+        if estimate.status in (ShareStatus.EXACT, ShareStatus.REACHED):
+            return estimate
+    if estimate is None:
         raise ArgumentError("A is zero in all columns that were looked at: it has no share")
+    return estimate
 
 
-def _exact(share: float, confidence: float, n: int, matvecs: int, heaviest: float) -> ShareEstimate:
-    return ShareEstimate(share, share, share, 0.0, confidence, n, n, matvecs, heaviest)
-
-
-def _dense_sums(A: Array) -> tuple[float, float, float]:
-    """Sums of absolute values, on the diagonal, of all, of the heaviest column: one transfer."""
-    xp = namespace(A)
-    n = int(A.shape[0])
-    rows = max(1, _TILE // n)
-    columns = xp.zeros(n, dtype=xp.float64, device=device_of(A))
-    for i in range(0, n, rows):
-        tile = xp.abs(A[i : min(i + rows, n), :])
-        columns = columns + xp.sum(tile, axis=0, dtype=xp.float64)
-    on = xp.sum(xp.abs(xp.linalg.diagonal(A)), dtype=xp.float64)
-    found = to_host(xp.stack([on, xp.sum(columns), xp.max(columns)]))
-    diagonal, total, largest = (float(value) for value in found)
-    return diagonal, total, largest
-
-
-def _column_sums(
-    operator: Operator, chosen: np.ndarray, like: Array, block: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """|a_jj| and sum_i |a_ij| of the chosen columns: a product each, one transfer a block."""
-    xp = namespace(like)
-    n = operator.shape[0]
-    pieces = []
-    for start in range(0, len(chosen), block):
-        some = [int(j) for j in chosen[start : start + block]]
-        units = xp.zeros((n, len(some)), dtype=like.dtype, device=device_of(like))
-        for k, j in enumerate(some):
-            units[j, k] = 1.0
-        # NaN and infinity are to arrive without a warning of NumPy's on the way.
-        with np.errstate(invalid="ignore", over="ignore"):
-            entries = xp.abs(operator.matmat(units))
-            sums = xp.sum(entries, axis=0, dtype=xp.float64)
-        on = xp.stack([entries[j, k] for k, j in enumerate(some)])
-        pieces.append(to_host(xp.stack([xp.astype(on, xp.float64), sums])))
-    y, x = np.concatenate(pieces, axis=1)
-    return y, x
-
-
-def _estimate(y: np.ndarray, x: np.ndarray, n: int, confidence: float) -> ShareEstimate:
-    """The ratio estimate from the sums of some columns out of `n`, and its interval."""
-    k = len(x)
-    mean = float(np.mean(x))
-    ratio = float(np.sum(y)) / float(np.sum(x))
-    unseen = 1.0 / k - 1.0 / n
-    # r s_x^2 - s_xy is less the covariance of x and the residuals: no cancellation.
-    residuals = y - ratio * x
-    covariance = float(np.sum((x - mean) * residuals)) / (k - 1)
-    share = min(1.0, max(0.0, ratio + unseen * covariance / mean**2))
-    error = math.sqrt(unseen * float(np.sum(residuals**2)) / (k - 1)) / mean
-    width = float(stdtrit(k - 1, 0.5 + 0.5 * confidence)) * error
-    low, high = max(0.0, share - width), min(1.0, share + width)
-    heaviest = float(np.max(x)) / float(np.sum(x))
-    return ShareEstimate(share, low, high, error, confidence, k, n, k, heaviest)
+def _after_look(
+    plan: _Plan, ordering: Ordering, y: np.ndarray, x: np.ndarray, probes: int
+) -> ShareEstimate:
+    """What the columns that have been seen say."""
+    m, n, top = len(x), plan.order, np.max(x)
+    if m == n:
+        share = math.fsum(y / top) / math.fsum(x / top)
+        return _exact(share, plan.confidence, n, n, probes)
+    found = estimated_ratio(y, x, ordering.inclusion(m))
+    low, high = found.interval(plan.level)
+    share, status = found.value, ShareStatus.SAMPLED
+    if plan.width is not None:
+        reached = share > 0.0 and high - low <= 2.0 * plan.width * share
+        status = ShareStatus.REACHED if reached else ShareStatus.BUDGET
+    return ShareEstimate(
+        share, low, high, found.standard_error, plan.confidence, m, n, probes, m + probes,
+        found.bias_bound, found.effective, status,
+    )  # fmt: skip

@@ -1,5 +1,7 @@
 """Subproblems: a quadratic model in a norm, minimised in a ball or with a cubic term."""
 
+from tralgos.subproblems.batch import solve_trs_batch
+from tralgos.subproblems.batch_result import BatchResult
 from tralgos.subproblems.callbacks import InnerIterate
 from tralgos.subproblems.curvature import CurvatureBound, curvature_bound
 from tralgos.subproblems.points import cauchy_point, eigen_point
@@ -9,6 +11,7 @@ from tralgos.subproblems.steihaug import Steihaug
 from tralgos.subproblems.subproblem import Subproblem, solve_cubic, solve_trs
 
 __all__ = [
+    "BatchResult",
     "Certificate",
     "CurvatureBound",
     "InnerIterate",
@@ -22,4 +25,5 @@ __all__ = [
     "eigen_point",
     "solve_cubic",
     "solve_trs",
+    "solve_trs_batch",
 ]

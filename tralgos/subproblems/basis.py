@@ -8,6 +8,7 @@ import numpy as np
 
 from tralgos.arrays import Array, device_of, from_host
 from tralgos.kernels import combine
+from tralgos.memory import allocating, bytes_of
 
 __all__ = ["Basis"]
 
@@ -15,6 +16,10 @@ __all__ = ["Basis"]
 #: and little is allocated in vain; but in no fewer rows than these, nor more than those.
 _BLOCK_BYTES = 1 << 25
 _LEAST_ROWS, _MOST_ROWS = 8, 64
+#: Vectors that are kept whatever the bound says.
+_LEAST_KEPT = 2
+#: Vectors that the recurrence and the operator need beside the basis.
+_WORKING = 6
 
 
 class Basis:
@@ -37,9 +42,9 @@ class Basis:
         self._like = like
         self._xp = xp
         n = int(like.shape[0])
-        row_bytes = n * (4 if like.dtype == xp.float32 else 8)
+        self._row_bytes = row_bytes = bytes_of(n, like)
         # The recurrence is taken up again from the last two.
-        self.capacity = max(2, memory // row_bytes)
+        self.capacity = max(_LEAST_KEPT, memory // row_bytes)
         self._rows = max(_LEAST_ROWS, min(_MOST_ROWS, _BLOCK_BYTES // row_bytes))
         self._blocks: list[Array] = []
         self._norms: list[float] = []
@@ -57,17 +62,35 @@ class Basis:
         """The next row, to be written to and then kept by :meth:`keep`.
 
         Beyond the memory bound, an array of its own.
+
+        Raises
+        ------
+        DeviceMemoryError
+            If a block does not fit, naming the bound that would do.
         """
+        n = int(self._like.shape[0])
         if self.full:
-            return self._xp.empty_like(self._like)
+            with allocating("a Lanczos vector", 1, n, self._like, self._advice):
+                return self._xp.empty_like(self._like)
         block, row = divmod(len(self), self._rows)
         if block == len(self._blocks):
             rows = min(self._rows, self.capacity - len(self))
-            shape = (rows, int(self._like.shape[0]))
-            self._blocks.append(
-                self._xp.empty(shape, dtype=self._like.dtype, device=device_of(self._like))
-            )
+            purpose = f"the Krylov basis, which holds {len(self):,} vectors,"
+            with allocating(purpose, rows, n, self._like, self._advice):
+                self._blocks.append(
+                    self._xp.empty((rows, n), dtype=self._like.dtype, device=device_of(self._like))
+                )
         return self._blocks[block][row, ...]
+
+    def _advice(self, room: int | None) -> str:
+        """The `memory` that would do where `room` more vectors fit; None: those there are."""
+        fits = len(self) + max(0, (room or 0) - _WORKING)
+        if fits < _LEAST_KEPT:
+            return "A step needs two vectors of the basis and a few beside them: these do not fit."
+        return (
+            f"The option memory={fits * self._row_bytes} keeps {fits:,} vectors of the basis and "
+            "makes the others again, at one product with H each."
+        )
 
     def keep(self, norm: float) -> None:
         """Count the row last handed out by :meth:`room` in, with its norm."""

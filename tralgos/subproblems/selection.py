@@ -10,10 +10,11 @@ import numpy as np
 
 from tralgos.arrays import Array, is_numpy, to_host
 from tralgos.errors import ArgumentError, NonFiniteError
+from tralgos.memory import allocating
 from tralgos.norms import EuclideanNorm, Norm
 from tralgos.operators import DenseOperator, ScaledOperator, SparseOperator, as_operator
 from tralgos.operators.inertia import fill_estimate
-from tralgos.subproblems.direct import DenseReduction
+from tralgos.subproblems.direct import DenseReduction, no_matrix
 from tralgos.subproblems.evidence import Curvature, DenseCurvature
 from tralgos.subproblems.model import Model
 from tralgos.subproblems.random_curvature import RandomCurvature
@@ -85,8 +86,9 @@ def dense_matrix(model: Model) -> Array:
             "certificate one: raise max_matvec, or use method='krylov' and another certify"
         )
     xp = model.xp
-    identity = xp.eye(model.n, dtype=model.g.dtype, device=model.device)
-    product = H.matmat(identity)
+    with allocating("H multiplied out", model.n, model.n, model.g, no_matrix(model.g)):
+        identity = xp.eye(model.n, dtype=model.g.dtype, device=model.device)
+        product = H.matmat(identity)
     bad = np.flatnonzero(to_host(xp.any(~xp.isfinite(product), axis=0)))
     if bad.size:
         at = model.matvecs + int(bad[0]) + 1

@@ -65,6 +65,10 @@ class SphereDescent:
     ------
     ArgumentError
         If a value is out of its range, naming it.
+
+    Notes
+    -----
+    Host transfers: 1 a product.
     """
 
     variant: Literal["safe", "printed"] = "safe"

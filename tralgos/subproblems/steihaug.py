@@ -47,6 +47,10 @@ class Steihaug:
     ------
     ArgumentError
         If a value is out of its range, naming it.
+
+    Notes
+    -----
+    Host transfers: 1 a product.
     """
 
     rtol: float | Literal["forcing"] | None = None

@@ -206,7 +206,7 @@ class Subproblem:
             if self._uses_direct():
                 return self._direct(target)
             return self._krylov(target)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, MemoryError):
             # It may have come between any two lines: nothing half made is kept.
             self._space = self._curvature = None
             self._has_curvature = False
@@ -460,6 +460,10 @@ def solve_trs(
     there: the norm), and Eq. (4) of *Adaptive norms for deep learning with regularized
     Newton methods*.
 
+    Host transfers: 1 a product with the iterative methods, of a few numbers, and some ten besides,
+    for the checks, the norms and the certificate. "direct" fetches n eigenvalues and n components
+    of g from a device, once.
+
     Examples
     --------
     >>> import numpy as np
@@ -528,6 +532,8 @@ def solve_cubic(
     -----
     Eq. (3) of *Better generalization by efficient trust region method*, with sigma/3 for
     its coefficient.
+
+    Costs and host transfers are those of :func:`solve_trs`.
     """
     problem = Subproblem(
         H,

@@ -1,0 +1,1 @@
+"""What is public, on every array library and device."""
