@@ -8,9 +8,8 @@ import scipy.sparse
 
 from tests.namespaces import Xp
 from tests.norms.support import HOST_CASES, NORM_CASES, NormCase
-from tralgos.errors import ArgumentError, ArrayTypeError, NotPositiveDefiniteError
+from tralgos.errors import ArgumentError, NotPositiveDefiniteError
 from tralgos.norms import AdagradNorm, AdamNorm, MatrixNorm, Norm, RMSPropNorm, densify
-from tralgos.norms.preconditioners import hutchinson_diagonal
 
 #: (symmetric roots, a factor L, M diagonal).
 ABLE = {
@@ -71,20 +70,6 @@ def test_row_sums_that_say_nothing_give_no_lower_bound() -> None:
     assert norm.lower_eigenvalue() is None
     assert norm.upper_eigenvalue() == pytest.approx(5.0, rel=1e-14)
     assert norm.equivalence() == pytest.approx((np.sqrt(0.5), np.sqrt(5.0)), rel=1e-14)
-
-
-def test_an_estimate_refuses_a_matrix_of_another_kind() -> None:
-    for like in (np.ones(3, dtype=np.float32), np.ones(3)):
-        other = np.float64 if like.dtype == np.float32 else np.float32
-        with pytest.raises(ArrayTypeError):
-            hutchinson_diagonal(np.eye(3, dtype=other), 2, like=like)
-
-
-def test_an_estimate_takes_integers_for_numbers_of_its_own_kind() -> None:
-    like = np.ones(3, dtype=np.float32)
-    found = hutchinson_diagonal(np.diag([1, 2, 3]), 2, like=like)
-    assert found.diagonal.dtype == np.float32
-    np.testing.assert_array_equal(found.diagonal, [1.0, 2.0, 3.0])
 
 
 class Half(Norm):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 import scipy.linalg
@@ -16,7 +18,10 @@ from tests.namespaces import FetchCounter, Xp
 from tests.shares.products import Hidden
 from tralgos.errors import ArgumentError, ArrayTypeError, NonFiniteError, ShapeError
 from tralgos.operators import CountingOperator
-from tralgos.shares import estimate_diagonal
+from tralgos.shares import DiagonalEstimate, estimate_diagonal
+
+
+EPS = 2.0**-52
 
 
 def banded(n: int, reach: int, seed: int = 0) -> np.ndarray:
@@ -106,13 +111,81 @@ def test_standard_errors_tell_the_spread() -> None:
     assert np.mean(errors**2) == pytest.approx(19 / 17, rel=0.1)
 
 
-def test_a_diagonal_matrix_needs_one_vector() -> None:
-    d = np.array([1.0, -2.0, 0.0])
-    one = estimate_diagonal(Hidden(np.diag(d)), probes=1)
-    assert one.diagonal.tolist() == d.tolist()
-    assert one.standard_error is None
-    two = estimate_diagonal(Hidden(np.diag(d)), probes=2)
-    assert two.standard_error.tolist() == [0.0, 0.0, 0.0]
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=6), st.integers(1, 20))
+def test_a_diagonal_matrix_needs_one_vector(d: list[float], probes: int) -> None:
+    found = estimate_diagonal(Hidden(np.diag(np.array(d))), probes=probes, rng=1)
+    assert found.diagonal.tolist() == d
+    if probes == 1:
+        assert found.standard_error is None
+    else:
+        assert found.standard_error.tolist() == [0.0] * len(d)
+
+
+@given(
+    st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(2, 20), st.integers(-1000, 1020)
+)  # fmt: skip
+def test_mean_and_standard_error_against_extended_precision(
+    seed: int, n: int, probes: int, exponent: int
+) -> None:
+    """At any scale: squares of 2^900 overflow and those of 2^-900 vanish."""
+    A = np.random.default_rng(seed).uniform(-0.5, 0.5, (n, n)) * 2.0**exponent
+    found = estimate_diagonal(Hidden(A), probes=probes, rng=seed, block=6)
+    V = np.random.default_rng(seed).choice([-1.0, 1.0], (probes, n))
+    size = float(np.sum(abs(A)))
+    with mpmath.workdps(50):
+        for i in range(n):
+            row = [mpmath.mpf(float(a)) for a in A[i]]
+            values = [v[i] * mpmath.fsum(a * s for a, s in zip(row, v, strict=True))
+                      for v in V.tolist()]  # fmt: skip
+            mean = mpmath.fsum(values) / probes
+            squares = mpmath.fsum((x - mean) ** 2 for x in values)
+            error = mpmath.sqrt(squares / (probes * (probes - 1)))
+            assert abs(found.diagonal[i] - mean) <= 20 * EPS * size
+            assert abs(found.standard_error[i] - error) <= 20 * EPS * size
+
+
+def test_many_large_terms_do_not_overflow() -> None:
+    """The root of the sum of their squares would; two that differ too much are told."""
+    A = np.array([[0.0, 1.0], [1.0, 0.0]])
+    plain = estimate_diagonal(Hidden(A), probes=50)
+    huge = estimate_diagonal(Hidden(2.0**1022 * A), probes=50)
+    assert huge.diagonal == pytest.approx(2.0**1022 * plain.diagonal, rel=1e-12)
+    assert huge.standard_error == pytest.approx(2.0**1022 * plain.standard_error, rel=1e-12)
+    with pytest.raises(NonFiniteError, match="mean of the products"):
+        estimate_diagonal(Hidden(1.5e308 * A), probes=50)
+    single = np.float32(3e38) * A.astype(np.float32)
+    found = estimate_diagonal(Hidden(single), probes=50)
+    assert found.standard_error.dtype == np.float32
+    assert found.standard_error == pytest.approx(3e38 * plain.standard_error, rel=1e-6)
+
+
+def test_the_seed_decides() -> None:
+    A = np.random.default_rng(0).standard_normal((4, 4))
+    first = estimate_diagonal(A, probes=5, rng=3).diagonal
+    assert estimate_diagonal(A, probes=5, rng=np.random.default_rng(3)).diagonal == pytest.approx(first)
+    assert np.all(estimate_diagonal(A, probes=5, rng=5).diagonal != first)
+
+
+def test_like_tells_the_kind_of_numbers() -> None:
+    """Integers take its dtype, float64 without it; nothing else is converted."""
+    integers = np.diag([1, 2, 3])
+    for like, dtype in ((None, np.float64), (np.ones(3, dtype=np.float32), np.float32)):
+        for kind in ("signs", "hadamard"):
+            found = estimate_diagonal(integers, probes=2, like=like, kind=kind)
+            assert found.diagonal.dtype == dtype
+            assert found.diagonal.tolist() == [1.0, 2.0, 3.0]
+    for dtype, other in ((np.float32, np.float64), (np.float64, np.float32)):
+        with pytest.raises(ArrayTypeError, match=np.dtype(dtype).name):
+            estimate_diagonal(np.eye(3, dtype=other), probes=2, like=np.ones(3, dtype=dtype))
+
+
+def test_estimates_are_records() -> None:
+    """Compared by identity: arrays have no single truth value."""
+    one, other = (DiagonalEstimate(np.ones(2), None, 1, "signs") for _ in range(2))
+    assert one == one
+    assert one != other
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        one.matvecs = 2  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("kind", ["signs", "hadamard"])
@@ -159,6 +232,7 @@ def test_bad_input() -> None:
         ({"probes": 2, "kind": "gauss"}, "unknown kind"),
         ({"probes": 2, "block": 0}, "block must"),
         ({"probes": 2, "rng": -1}, "rng as a seed"),
+        ({"probes": 2, "rng": "seed"}, "rng must be"),
     ):
         counted = CountingOperator(A)
         with pytest.raises(ArgumentError, match=match):
@@ -166,8 +240,13 @@ def test_bad_input() -> None:
         assert counted.count == 0
     with pytest.raises(ShapeError, match="square"):
         estimate_diagonal(np.ones((2, 3)), probes=1)
+    with pytest.raises(ShapeError, match="order at least 1"):
+        estimate_diagonal(np.zeros((0, 0)), probes=1)
+    with pytest.raises(ShapeError, match="A has shape"):
+        estimate_diagonal(np.eye(2), probes=1, like=np.zeros(3))
     with pytest.raises(ArrayTypeError, match="like must be"):
         estimate_diagonal(A, probes=1, like=[1.0])
     for bad in (math.nan, math.inf):
-        with pytest.raises(NonFiniteError, match="NaN or infinite"):
-            estimate_diagonal(np.diag([1.0, bad]), probes=2)
+        for kind in ("signs", "hadamard"):
+            with pytest.raises(NonFiniteError, match="products with A has 1 entries that are NaN"):
+                estimate_diagonal(np.diag([1.0, bad]), probes=2, kind=kind)

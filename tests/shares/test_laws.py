@@ -10,7 +10,7 @@ from fractions import Fraction
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tralgos.errors import ArgumentError
@@ -221,15 +221,39 @@ def test_expected_share_by_simulation(d: int, diagonal: float) -> None:
 
 
 @given(st.integers(2, 10**7), scales, scales)
+@example(2, 1e13, 1.0)
 def test_expected_share_is_in_its_range(d: int, diagonal: float, off_diagonal: float) -> None:
     """And on the right side of the share of the expectation."""
     given = {"diagonal": diagonal, "off_diagonal": off_diagonal}
     low, high = expected_wigner_share_range(d, **given)
     share = gaussian_expected_wigner_share(d, **given)
-    assert low * (1 - 1e-13) <= share <= high * (1 + 1e-13)
-    plain = wigner_share(d, **given)
-    if abs(diagonal / off_diagonal - 2) > 1e-3 and d < 1000:
-        assert (share > plain * (1 - 1e-13)) == (diagonal < 2 * off_diagonal) or share == plain
+    # The integrand is an exponential of up to some 40, each with its rounding, summed up.
+    rounding = 1e-13
+    assert low * (1 - rounding) <= share <= high * (1 + rounding)
+    above = (share / wigner_share(d, **given) - 1) * (1 if diagonal < 2 * off_diagonal else -1)
+    assert above >= -rounding
+    # Both shares are rounded near 1 where the diagonal dominates: then 1 - share has few digits
+    # left, and the sides can be told apart only while it is far above a rounding.
+    if abs(diagonal / off_diagonal - 2) > 1e-3 and d < 1000 and diagonal < 1e10 * off_diagonal:
+        assert above > rounding
+
+
+@pytest.mark.parametrize("ratio", [1e6, 1e10, 1e13, 1e15])
+def test_expected_share_where_the_diagonal_dominates(ratio: float) -> None:
+    """1 - share, whose leading term for d = 2 is 2 E|Z| E[1 / (|Z_1| + |Z_2|)] / ratio.
+
+    The share is a float near 1, so that it has an error of some 2^-52 and no more.
+    """
+    with mpmath.workdps(30):
+        # In polar coordinates E[1/r] is sqrt(pi / 2), and the mean of 1/(cos + sin) is an integral.
+        angles = mpmath.quad(lambda t: 1 / (mpmath.cos(t) + mpmath.sin(t)), [0, mpmath.pi / 2])
+        factor = 2 * mpmath.sqrt(2 / mpmath.pi) * mpmath.sqrt(mpmath.pi / 2) * angles * 2 / mpmath.pi
+        missing = 1 - mpmath.mpf(gaussian_expected_wigner_share(2, diagonal=ratio))
+        next_term = 100 * mpmath.log(ratio) / mpmath.mpf(ratio) ** 2
+        assert abs(missing - factor / ratio) <= 4 * EPS + next_term
+        # More is missing than from the share of the expectation, for which the factor is 1.
+        assert abs(1 - mpmath.mpf(wigner_share(2, diagonal=ratio)) - 1 / (1 + mpmath.mpf(ratio))) <= EPS
+        assert factor > 1.58
 
 
 @given(st.integers(1, 2**53), scales)

@@ -94,6 +94,15 @@ def test_single_precision_is_summed_in_double() -> None:
         assert absolute_sums(operator) == pytest.approx((1e3 * exact, 1e6 * exact), rel=1e-12)
 
 
+def test_shares_of_diagonal_matrices_are_one() -> None:
+    """Never more: the same numbers are summed twice, in different orders."""
+    for seed in range(100):
+        A = np.diag(np.random.default_rng(seed).standard_normal(600))
+        for operator in (DenseOperator(A), Shown(A, 100)):
+            on, total = absolute_sums(operator)
+            assert total * (1 - 1e-13) < on <= total
+
+
 @pytest.mark.parametrize("size", [1e-150, 1e150])
 def test_scale_changes_nothing(size: float) -> None:
     A = np.random.default_rng(0).standard_normal((40, 40))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -161,3 +162,34 @@ def test_nothing_is_added_to_what_has_the_length() -> None:
     x, v = np.array([0.0, 1.0]), np.array([1.0, 0.0])
     np.testing.assert_array_equal(tridiagonal._lengthened(x, v, 1.0), x)
     np.testing.assert_array_equal(tridiagonal._lengthened(x, v, 0.9999), x)
+
+
+def test_newton_does_not_creep_where_its_steps_are_lost_in_rounding(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A leftmost component of c so small that the shift from the pole is near eps ||T||.
+
+    T + delta is then the same for many delta, and with it the norm: a step of Newton's
+    method moves nothing, and two hundred of them did not arrive.
+    """
+    evaluations: list[float] = []
+    inner = tridiagonal._Secular.at
+
+    def counted(self: Any, delta: float) -> Any:
+        evaluations.append(delta)
+        return inner(self, delta)
+
+    monkeypatch.setattr(tridiagonal._Secular, "at", counted)
+    rng = np.random.default_rng(0)
+    worst = 0
+    for trial in range(4000):
+        n = int(rng.integers(1, 12))
+        d = rng.standard_normal(n) * 10 ** rng.uniform(-3, 3)
+        e = rng.standard_normal(n - 1) * 10 ** rng.uniform(-10, 1)
+        c = rng.standard_normal(n) * 10.0 ** rng.uniform(-14, 2, n) * (rng.random(n) < 0.8)
+        size = float(10 ** rng.uniform(-6, 6))
+        target = RadiusTarget(size) if trial % 2 else CubicTarget(size)
+        evaluations.clear()
+        solve_reduced(Tridiagonal(d, e), c, target)
+        worst = max(worst, len(evaluations))
+    assert worst <= 30

@@ -578,7 +578,15 @@ def test_wigners_benchmark_counts_too():
     ("power", "expected"), [(-1.0, "yes"), (-0.85, "no"), (-1.2, "no"), (-0.5, "no")]
 )
 def test_a_fall_like_1_over_d_is_told_from_others(power, expected):
-    assert answers(made_up(lambda d: 10.0 * d**power), "(falls like 1/d") == {expected}
+    judged = [
+        s for s in sentences(made_up(lambda d: 10.0 * d**power)) if "falls like 1/d" in s.says
+    ]
+    assert {s.answer for s in judged} == {expected}
+    named = {s.says.removeprefix("(falls like 1/d: ").removesuffix(")") for s in judged}
+    # Those over a decade of sizes.
+    softmax = ("softmax, pixels, initialisation", "softmax, pixels, half-way")
+    assert {"softmax, random inputs", "softmax, random inputs, Gauss-Newton", *softmax} < named
+    assert not any("two-layer" in name for name in named)
 
 
 def test_growth_while_training_is_judged_run_by_run():
@@ -694,8 +702,10 @@ def test_the_picture_has_two_rows_and_a_column_for_each_kind(found):
     axes = draw(found).axes
     assert len(axes) == 6
     assert all(a.get_xscale() == a.get_yscale() == "log" for a in axes)
-    lines = {line.get_marker() for line in axes[0].get_lines()}
-    assert "o" in lines
+    for above_, below in zip(axes[:3], axes[3:], strict=True):
+        for share_, scaled in zip(above_.get_lines(), below.get_lines(), strict=True):
+            (x, y), (_, z) = share_.get_xydata().T, scaled.get_xydata().T
+            assert np.allclose(z, x * y, rtol=1e-12)
 
 
 def test_labels_keep_their_order_and_their_distance():

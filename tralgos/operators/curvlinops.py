@@ -70,10 +70,10 @@ class CurvlinopsOperator(Operator):
     @property
     def has_transpose(self) -> bool:
         """Whether it is self-adjoint or knows its adjoint."""
-        return (
-            self.symmetric is True
-            or type(self.wrapped)._adjoint is not _base(self.wrapped)._adjoint
-        )  # type: ignore[union-attr]
+        own, of_base = (
+            getattr(kind, "_adjoint", None) for kind in (type(self.wrapped), _base(self.wrapped))
+        )
+        return self.symmetric is True or own is not of_base
 
     def _matvec(self, x: Array) -> Array:
         return self.wrapped @ x

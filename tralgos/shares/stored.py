@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tralgos.arrays import Array, namespace
+from tralgos.arrays import Array, device_of, namespace
 from tralgos.operators import SparseOperator
 from tralgos.shares.products import accumulator
 
@@ -21,8 +21,10 @@ def stored_sums(operator: SparseOperator) -> Array:
     total, in whatever order a library sums.
     """
     wide = accumulator(operator.home)
+    xp = namespace(operator.home)
+    if operator.matrix.data.shape[0] == 0:
+        return xp.zeros(2, dtype=wide, device=device_of(operator.home))
     matrix = _each_place_once(operator.matrix, wide)
-    xp = namespace(matrix.data)
     on = xp.sum(xp.abs(matrix.diagonal()), dtype=wide)
     total = xp.zeros_like(on)
     for start in range(0, int(matrix.data.shape[0]), _BLOCK):

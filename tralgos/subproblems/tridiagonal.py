@@ -46,7 +46,8 @@ Vector = NDArray[np.float64]
 _EPS = 2.0**-52
 #: Smallest shift that is tried, relative to ||T||: its inverse squared does not overflow.
 _TINY = 1e-140
-#: The Newton iteration converges in about ten steps; this bound is never met.
+#: The Newton iteration converges in about ten steps, where its steps are lost in rounding in
+#: some more; this bound is never met.
 _MAX_NEWTON = 200
 
 
@@ -235,18 +236,27 @@ class _Secular:
 
     def newton(self, point: _Point) -> _Point:
         """The root to the right of `point`, which lies left of it."""
+        stretch = 1.0
         for _ in range(_MAX_NEWTON):
             lam = self.base + point.delta
-            if point.norm <= self.target.value(lam) * (1.0 + 2.0 * _EPS):
+            if self._excess(point) <= 2.0 * _EPS:
                 return point
-            delta = point.delta + self.target.newton(point.norm, point.slope, lam)
-            if not delta > point.delta:
+            step = self.target.newton(point.norm, point.slope, lam)
+            following = self.at(point.delta + stretch * step)
+            if following is None or not following.delta > point.delta:
                 return point
-            following = self.at(delta)
-            if following is None:
+            if self._excess(following) < -self._excess(point):
                 return point
+            # A step that is lost in the rounding of T + delta says nothing of the root: the
+            # next one is longer, until the norm falls. It may then fall below the target.
+            stretch = 8.0 * stretch if following.norm >= point.norm else 1.0
             point = following
         return point
+
+    def _excess(self, point: _Point) -> float:
+        """By how much the norm is above the target, relative to the target."""
+        wanted = self.target.value(self.base + point.delta)
+        return math.inf if wanted == 0.0 else point.norm / wanted - 1.0
 
 
 def solve_reduced(
