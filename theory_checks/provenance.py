@@ -27,7 +27,10 @@ def versions() -> dict[str, str]:
 
 def _source(name: str) -> Path | None:
     origin = getattr(sys.modules.get(name), "__file__", None)
-    return Path(origin) if origin is not None and origin.endswith(".py") else None
+    if origin is None or not origin.endswith(".py"):
+        return None
+    # Some modules are made by others and name a file that nobody has: torch's "_classes.py".
+    return Path(origin) if Path(origin).is_file() else None
 
 
 def _package(name: str) -> Iterator[Path]:

@@ -20,7 +20,6 @@ from tralgos.errors import ArgumentError, ArrayTypeError, NonFiniteError, ShapeE
 from tralgos.operators import CountingOperator
 from tralgos.shares import DiagonalEstimate, estimate_diagonal
 
-
 EPS = 2.0**-52
 
 
@@ -162,7 +161,9 @@ def test_many_large_terms_do_not_overflow() -> None:
 def test_the_seed_decides() -> None:
     A = np.random.default_rng(0).standard_normal((4, 4))
     first = estimate_diagonal(A, probes=5, rng=3).diagonal
-    assert estimate_diagonal(A, probes=5, rng=np.random.default_rng(3)).diagonal == pytest.approx(first)
+    assert estimate_diagonal(A, probes=5, rng=np.random.default_rng(3)).diagonal == pytest.approx(
+        first
+    )
     assert np.all(estimate_diagonal(A, probes=5, rng=5).diagonal != first)
 
 

@@ -247,12 +247,17 @@ def test_expected_share_where_the_diagonal_dominates(ratio: float) -> None:
     with mpmath.workdps(30):
         # In polar coordinates E[1/r] is sqrt(pi / 2), and the mean of 1/(cos + sin) is an integral.
         angles = mpmath.quad(lambda t: 1 / (mpmath.cos(t) + mpmath.sin(t)), [0, mpmath.pi / 2])
-        factor = 2 * mpmath.sqrt(2 / mpmath.pi) * mpmath.sqrt(mpmath.pi / 2) * angles * 2 / mpmath.pi
+        factor = (
+            2 * mpmath.sqrt(2 / mpmath.pi) * mpmath.sqrt(mpmath.pi / 2) * angles * 2 / mpmath.pi
+        )
         missing = 1 - mpmath.mpf(gaussian_expected_wigner_share(2, diagonal=ratio))
         next_term = 100 * mpmath.log(ratio) / mpmath.mpf(ratio) ** 2
         assert abs(missing - factor / ratio) <= 4 * EPS + next_term
         # More is missing than from the share of the expectation, for which the factor is 1.
-        assert abs(1 - mpmath.mpf(wigner_share(2, diagonal=ratio)) - 1 / (1 + mpmath.mpf(ratio))) <= EPS
+        assert (
+            abs(1 - mpmath.mpf(wigner_share(2, diagonal=ratio)) - 1 / (1 + mpmath.mpf(ratio)))
+            <= EPS
+        )
         assert factor > 1.58
 
 
@@ -271,6 +276,24 @@ def test_expansion_of_the_expected_share() -> None:
         assert excess * d**3 / (math.pi / 2 - 1) == pytest.approx(1, abs=5 / d + 1e-5)
 
 
+@pytest.mark.parametrize("d", [3, 40, 1_831_066])
+def test_small_diagonals_scale_the_expected_share(d: int) -> None:
+    """E[S / (S + T)] is E[S] E[1/T] to first order: no digit may go where numbers are tiny."""
+    slope = gaussian_expected_wigner_share(d, diagonal=1e-30) / 1e-30
+    for diagonal in (1e-100, 1e-200, 1e-290, 8e-300):
+        share = gaussian_expected_wigner_share(d, diagonal=diagonal)
+        assert share / diagonal == pytest.approx(slope, rel=1e-13)
+
+
+def test_small_diagonals_of_order_two() -> None:
+    """There E[1/T] is infinite: the share over the scale s grows like E[S] f_T(0) log(1/s)."""
+    shares = [
+        gaussian_expected_wigner_share(2, diagonal=10.0**-k) * 10.0**k for k in (100, 200, 307)
+    ]
+    for steps, (low, high) in zip((100, 107), itertools.pairwise(shares), strict=True):
+        assert high - low == pytest.approx(steps * math.log(10) * 2 / math.pi, rel=1e-11)
+
+
 def test_expected_share_at_the_ends() -> None:
     assert gaussian_expected_wigner_share(1, diagonal=0.0) == 1.0
     assert gaussian_expected_wigner_share(4, diagonal=0.0) == 0.0
@@ -278,5 +301,6 @@ def test_expected_share_at_the_ends() -> None:
     assert gaussian_expected_wigner_share(4, off_diagonal=1e-300) == pytest.approx(1.0, rel=1e-14)
     # For d = 4 a diagonal of a small scale leaves a multiple of it.
     tiny = gaussian_expected_wigner_share(4, diagonal=1e-300)
-    assert 1e300 * tiny == pytest.approx(1e30 * gaussian_expected_wigner_share(4, diagonal=1e-30))
+    near = gaussian_expected_wigner_share(4, diagonal=1e-30)
+    assert 1e300 * tiny == pytest.approx(1e30 * near, rel=1e-13)
     assert expected_wigner_share_range(3, diagonal=0.0) == (0.0, 0.5)

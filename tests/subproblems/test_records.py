@@ -49,7 +49,15 @@ def test_there_are_records_to_look_at() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["AdaptiveState", "DiagonalMoment", "FullMoment", "GradientWindow", "DiagonalEstimate"]
+    "name",
+    [
+        "AdaptiveState",
+        "BatchResult",
+        "DiagonalEstimate",
+        "DiagonalMoment",
+        "FullMoment",
+        "GradientWindow",
+    ],
 )
 def test_records_of_arrays_are_compared_by_identity(name: str) -> None:
     """Comparing arrays entry by entry has no truth value, and would end in an error."""

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -238,6 +239,15 @@ def test_a_helper_of_a_module_is_part_of_the_sources(tmp_path, monkeypatch):
     assert fingerprint(("claims_with_helper",)) != before
 
 
+def test_a_module_that_names_a_file_of_nobody_is_passed_over(monkeypatch):
+    """torch has one; its mere import ended every run with a journal."""
+    before = fingerprint()
+    made = types.ModuleType("made_by_others")
+    made.__file__ = "_classes_of_nobody.py"
+    monkeypatch.setitem(sys.modules, "made_by_others", made)
+    assert fingerprint() == before
+
+
 def test_an_unknown_claim_of_a_file_hints_at_modules(tmp_path, capsys):
     from theory_checks.replay import write
 
@@ -248,6 +258,7 @@ def test_an_unknown_claim_of_a_file_hints_at_modules(tmp_path, capsys):
 
 ENDLESS = """
 import time
+import types
 from hypothesis import strategies as st
 from theory_checks import Claim, Form, Verdict
 

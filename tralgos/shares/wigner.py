@@ -24,6 +24,9 @@ _STEP = 0.0625
 #: What is cut off at either end, relative to the integral.
 _CUT = 1e-18
 
+#: From here on, in log t, E exp(-t|Z|) is sqrt(2 / pi) / t but for a part of 1 / t^2.
+_FAR = 40.0
+
 
 def _scales(diagonal: object, off_diagonal: object) -> tuple[float, float]:
     """Both scales, divided by the larger one."""
@@ -157,12 +160,13 @@ def gaussian_expected_wigner_share(
         return 0.0
     pairs = 0.5 * rows * (rows - 1)
     log_t = _nodes(first, second, rows + pairs)
-    on = _multiplied(log_t, first)
     # Every off-diagonal number counts twice.
-    off = _multiplied(log_t, 2.0 * second)
+    on, off = log_t + math.log(first), log_t + math.log(2.0 * second)
     with np.errstate(under="ignore"):
-        laplace = np.exp((rows - 1) * _log_laplace(on) + pairs * _log_laplace(off))
-        return min(1.0, float(_STEP * rows * np.sum(on * _weighted_mean(on) * laplace)))
+        # With t in the exponent and the scale in front nothing of weight leaves the normal numbers.
+        weights = np.exp(log_t + (rows - 1) * _log_laplace(on) + pairs * _log_laplace(off))
+        integral = _STEP * float(np.sum(_weighted_mean(on) * weights))
+    return min(1.0, first * (rows * integral))
 
 
 def _nodes(first: float, second: float, count: float) -> np.ndarray:
@@ -176,20 +180,17 @@ def _nodes(first: float, second: float, count: float) -> np.ndarray:
     return np.arange(math.floor(low / _STEP), math.ceil(high / _STEP) + 1) * _STEP
 
 
-def _multiplied(log_t: np.ndarray, scale: float) -> np.ndarray:
-    """t times the scale, kept below overflow: there its Laplace transform is negligible."""
-    return np.exp(np.minimum(log_t + math.log(scale), 700.0))
-
-
-def _log_laplace(t: np.ndarray) -> np.ndarray:
+def _log_laplace(log_t: np.ndarray) -> np.ndarray:
     """log E exp(-t|Z|) for a standard normal Z, with small relative error also for small t."""
-    x = t / math.sqrt(2.0)
+    x = np.exp(np.minimum(log_t, _FAR)) / math.sqrt(2.0)
     near = np.minimum(x, 1.0)
     with np.errstate(under="ignore"):
         small = np.log1p(np.expm1(near * near) * erfc(near) - erf(near))
-    return np.asarray(np.where(x < 1.0, small, np.log(erfcx(x))))
+    far = 0.5 * math.log(2.0 / math.pi) - log_t
+    return np.asarray(np.where(x < 1.0, small, np.where(log_t < _FAR, np.log(erfcx(x)), far)))
 
 
-def _weighted_mean(t: np.ndarray) -> np.ndarray:
-    """E |Z| exp(-t|Z|) for a standard normal Z."""
+def _weighted_mean(log_t: np.ndarray) -> np.ndarray:
+    """E |Z| exp(-t|Z|) for a standard normal Z, which is negligible for large t."""
+    t = np.exp(np.minimum(log_t, _FAR))
     return np.asarray(math.sqrt(2.0 / math.pi) - t * erfcx(t / math.sqrt(2.0)))

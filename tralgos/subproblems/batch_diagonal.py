@@ -90,7 +90,7 @@ class EigenReduction:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DiagonalSystem:
     """(T + base + delta) h = -c of each problem for diagonal T; see `System`.
 

@@ -21,7 +21,7 @@ _MARGIN = 4.0
 Reduction = TridiagonalReduction | EigenReduction
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Candidates:
     """A step of each problem before it is measured, in the unit that `inside` tells.
 
@@ -39,7 +39,7 @@ class Candidates:
     hard: Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Figures:
     """The figures of a batch as arrays of shape (b,), in the units of the caller.
 

@@ -16,7 +16,7 @@ __all__ = ["LEAST_LANES", "Point", "chosen_lanes"]
 LEAST_LANES = 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Point:
     """h(delta) of each problem, by its figures.
 

@@ -17,7 +17,7 @@ __all__ = ["STATUSES", "BatchResult"]
 STATUSES = tuple(Status)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BatchResult:
     """The steps of b trust-region subproblems and what is known of their quality.
 

@@ -39,7 +39,7 @@ _ROWS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scales:
     """The scales of b problems, each an array of shape (b,) of float64.
 

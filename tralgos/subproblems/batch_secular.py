@@ -32,7 +32,7 @@ _BOOST = 8.0
 _LOOK_EVERY = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Minimum:
     """A minimiser of each reduced problem on the sphere, or what shows that it is inside.
 

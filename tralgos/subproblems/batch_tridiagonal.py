@@ -57,7 +57,7 @@ def leftmost(diagonal: Lanes, off_diagonal: Lanes, size: Lanes) -> tuple[Lanes, 
     return np.where(size > 0.0, theta, 0.0), vector
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class _Bracket:
     """The smallest eigenvalue lies right of `low`, where all pivots are positive, up to `high`."""
 
@@ -196,7 +196,7 @@ def solved(diagonal: Lanes, off_diagonal: Lanes, c: Lanes) -> tuple[Lanes, Mask]
     return np.where(factors.definite, x, 0.0), factors.definite
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TridiagonalSystem:
     """(T + base + delta) h = -c of each problem, T + base positive semidefinite.
 

@@ -32,7 +32,7 @@ _PIECE = 1 << 19
 _DEVICE_PIECE = 1 << 26
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Batch:
     """A valid batch.
 
