@@ -114,16 +114,18 @@ def test_the_callers_matrix_is_left_alone() -> None:
 
 
 def test_many_entries() -> None:
-    """Of several blocks and a rest, of very different sizes; a strip at a time alike."""
+    """Of several blocks and a rest, and of very different sizes."""
     n, rng = 900, np.random.default_rng(0)
     A = rng.standard_normal((n, n)) * np.exp(8 * rng.standard_normal((n, n)))
     A[rng.random((n, n)) < 0.2] = 0.0
     stored = sp.csr_array(A)
     assert stored.nnz > 2 * 2**18
-    bound = (2**10 + 1 + stored.nnz / 2**18) * 2.0**-53
-    for found, wanted in zip(absolute_sums(SparseOperator(stored)), dense_sums(A), strict=True):
-        assert abs(found - wanted) <= bound * wanted
-    for size in (1, 511, 512, 513, 2**18 - 1, 2**18, 2**18 + 1):
+    bound = (60 + stored.nnz / 2**18) * 2.0**-53
+    for some in (stored, stored.astype(np.float32)):
+        exact = dense_sums(some.toarray().astype(np.float64))
+        for found, wanted in zip(absolute_sums(SparseOperator(some)), exact, strict=True):
+            assert abs(found - wanted) <= bound * wanted
+    for size in (1, 2, 2**18 - 1, 2**18, 2**18 + 1):
         row = sp.csr_array(
             (np.ones(size), np.arange(size), np.append(0, np.full(size, size))), shape=(size, size)
         )
@@ -197,5 +199,9 @@ def test_entries_that_vanish_or_overflow_together() -> None:
 
 
 def test_order_zero() -> None:
+    try:
+        empty = sp.csr_array(np.zeros((0, 0)))
+    except ValueError:
+        pytest.skip("SciPy has no empty sparse matrices in every version")
     with pytest.raises(ShapeError, match="order at least 1"):
-        diagonal_share(sp.csr_array(np.zeros((0, 0))))
+        diagonal_share(empty)

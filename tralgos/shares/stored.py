@@ -10,28 +10,28 @@ from tralgos.shares.products import accumulator
 
 __all__ = ["stored_sums"]
 
-#: Entries that are summed at once, and the length of the sums that they are folded into.
-_BLOCK, _FOLD = 2**18, 2**9
+#: Entries that are summed at once: they stay in the cache.
+_BLOCK = 2**18
 
 
 def stored_sums(operator: SparseOperator) -> Array:
     """The sums of |a_ii| and of all |a_ij|, where the matrix lives.
 
-    With N stored entries at most 2^10 + 1 + N / 2^18 additions stand between one of them and the
-    total, in whatever order a library sums.
+    A block of 2^18 entries is summed by the library (NumPy sums pairs, CuPy in a tree: some 60
+    additions stand between an entry and the sum), and the blocks one after the other: with N
+    stored entries the relative error of the total is below (60 + N / 2^18) 2^-53.
     """
     wide = accumulator(operator.home)
     xp = namespace(operator.home)
     if operator.matrix.data.shape[0] == 0:
+        # Nothing is stored: not all kernels of CuPy take empty arrays.
         return xp.zeros(2, dtype=wide, device=device_of(operator.home))
     matrix = _each_place_once(operator.matrix, wide)
     on = xp.sum(xp.abs(matrix.diagonal()), dtype=wide)
     total = xp.zeros_like(on)
     for start in range(0, int(matrix.data.shape[0]), _BLOCK):
         sizes = xp.abs(matrix.data[start : start + _BLOCK])
-        whole = int(sizes.shape[0]) // _FOLD * _FOLD
-        folded = xp.sum(xp.reshape(sizes[:whole], (-1, _FOLD)), axis=0, dtype=wide)
-        total = total + (xp.sum(folded) + xp.sum(sizes[whole:], dtype=wide))
+        total = total + xp.sum(sizes, dtype=wide)
     return xp.stack([on, total])
 
 
