@@ -78,9 +78,15 @@ def certified_gap(
 
 
 def gap_of_rounding(
-    model: Model, measured: Measured, target: Target, *, size: float, gamma: float
+    model: Model,
+    measured: Measured,
+    target: Target,
+    curvature: Curvature | None,
+    *,
+    size: float,
+    gamma: float,
 ) -> float:
-    """The gap that the rounding of H and g leaves at the length of the step.
+    """The gap that rounding leaves at the length of the step: of H and g, and of the eigenvalue.
 
     The length is the radius; for the cubic problem that of the step, or the length that
     rounding the leftmost eigenvalue can give it, 3/2 of that rounding over sigma.
@@ -91,4 +97,7 @@ def gap_of_rounding(
     else:
         rounded = 1.5 * ROUNDING_MULTIPLE * model.eps * size / target.sigma
         length = max(measured.step_norm, rounded)
-    return rounding_level(model.eps, size, gamma, length)
+    # What the eigenvalue is granted, over the longest way between two points of the region,
+    # is half of this.
+    granted = 0.0 if curvature is None else 4.0 * curvature.granted * length * length
+    return max(rounding_level(model.eps, size, gamma, length), granted)

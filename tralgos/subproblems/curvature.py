@@ -107,8 +107,8 @@ def curvature_bound(
 
     Notes
     -----
-    Exact: the eigenvalue of a dense reduction less 8 eps ||H||_M, or the inertia of a sparse
-    factorisation with its own error bound. Probabilistic: the polynomial bound of van
+    Exact: the eigenvalue of a dense reduction less max(8, n/8) eps ||H||_M, or the inertia of a
+    sparse factorisation with its own error bound. Probabilistic: the polynomial bound of van
     Dorsselaer, Hochstenbach and van der Vorst (2000).
 
     Host transfers: 1 a product of probabilistic evidence.

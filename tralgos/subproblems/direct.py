@@ -20,7 +20,17 @@ from tralgos.norms import densify
 from tralgos.subproblems.model import Model
 from tralgos.subproblems.tridiagonal import Tridiagonal
 
-__all__ = ["DenseReduction", "no_matrix"]
+__all__ = ["DenseReduction", "eigenvalue_multiple", "no_matrix"]
+
+
+def eigenvalue_multiple(least: float, n: int) -> float:
+    """What the leftmost eigenvalue of a reduction may be off by, in units of eps ||H||_M.
+
+    Sums of n numbers of one sign round to one side. On c times the matrix of ones the error of
+    LAPACK's sytrd and of syevd was found to grow like n/35 up to n/23; three times that is granted,
+    and no less than `least`, which small matrices need.
+    """
+    return max(least, n / 8.0)
 
 
 def no_matrix(like: Array) -> Advice:
@@ -74,7 +84,8 @@ class DenseReduction:
         self.c: np.ndarray = self._rotation.forward(self._half.half_solve(model.g))
         if not (np.isfinite(self.T.size()) and np.isfinite(self.c).all()):
             raise NonFiniteError("H or the norm leads to NaN or infinity in the reduction")
-        self.error = rotation.eigenvalue_multiple * model.eps * self._error_size(matrix)
+        multiple = eigenvalue_multiple(rotation.least_multiple, model.n)
+        self.error = multiple * model.eps * self._error_size(matrix)
 
     def _whitened(self, matrix: Array) -> Array:
         half, xp = self._half, self._model.xp
@@ -107,10 +118,9 @@ class DenseReduction:
 class _HouseholderRotation:
     """Q of LAPACK's sytrd, kept as reflectors."""
 
-    #: The leftmost eigenvalue of T is off by less than this times eps ||H||_M. Measured: below 2
-    #: for orders up to 2000, below 4 for 60,000 matrices of order 2 to 24, half of them graded;
-    #: LAPACK's a-priori bound grows slowly with the order.
-    eigenvalue_multiple = 8.0
+    #: See `eigenvalue_multiple`. Measured on 60,000 matrices of order 2 to 24, half of them
+    #: graded: below 4.
+    least_multiple = 8.0
 
     def __init__(self, matrix: np.ndarray) -> None:
         n = matrix.shape[0]
@@ -152,9 +162,9 @@ class _HouseholderRotation:
 class _EigenRotation:
     """Q of an eigendecomposition on the device."""
 
-    #: As above. Measured: below 13, on the same small matrices, by LAPACK's syevd, which torch
-    #: and NumPy call; the implicit shifts lose more than bisection.
-    eigenvalue_multiple = 20.0
+    #: As above: below 13, by LAPACK's syevd, which torch and NumPy call. The implicit shifts
+    #: lose more than bisection.
+    least_multiple = 20.0
 
     def __init__(self, matrix: Array) -> None:
         from tralgos.arrays import namespace

@@ -36,6 +36,9 @@ class Curvature(Protocol):
         An estimate of ||H||_M, not far below it; 0 where there is none yet.
     products : int
         Products with H that the evidence has cost so far.
+    granted : float
+        What `lower` is less than `ritz` by for the rounding of an eigensolver, and by nothing
+        that could be sharpened; 0 where there is none.
     """
 
     kind: Literal["exact", "probabilistic"]
@@ -44,6 +47,7 @@ class Curvature(Protocol):
     ritz: float
     size: float
     products: int
+    granted: float
 
     def prove(self, lam: float, slack: float, margin: float) -> None:
         """Improve `lower` and `ritz` until they decide the sign of lam + lambda_1, if possible.
@@ -89,7 +93,8 @@ class DenseCurvature:
         self._model = model
         self._reduction = reduction
         self.ritz = reduction.T.leftmost_value()
-        self.lower = self.ritz - reduction.error
+        self.granted = reduction.error
+        self.lower = self.ritz - self.granted
         self.size = reduction.T.size()
         self.products = products
 

@@ -169,7 +169,12 @@ class KrylovSolver:
         if outcome.gap <= self._rtol * outcome.measured.decrease:
             return True
         level = gap_of_rounding(
-            self._model, outcome.measured, target, size=self._size, gamma=self._space.gamma
+            self._model,
+            outcome.measured,
+            target,
+            self._curvature,
+            size=self._size,
+            gamma=self._space.gamma,
         )
         return outcome.gap <= level
 

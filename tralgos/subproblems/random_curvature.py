@@ -70,6 +70,7 @@ class RandomCurvature:
         self.lower, self.ritz = -math.inf, math.inf
         self.size = 0.0
         self.products = 0
+        self.granted = 0.0
 
     def _run(self, count: int) -> None:
         """Up to `count` more iterations, then the bound."""

@@ -52,7 +52,7 @@ class Reporter:
         """The public result."""
         model, measured = self._model, outcome.measured
         h, c = model.hessian_scale, model.gradient_scale
-        level = gap_of_rounding(model, measured, target, size=size, gamma=self._gamma)
+        level = gap_of_rounding(model, measured, target, curvature, size=size, gamma=self._gamma)
         status = self._status(outcome, level, optimal=optimal, budget=budget)
         unit = c / h * c
         return SubproblemResult(

@@ -35,8 +35,9 @@ class Certificate:
     Attributes
     ----------
     gap : float
-        Upper bound on q(s) - min q, in the units of q. Infinite where there is
-        no evidence on the curvature.
+        Upper bound on q(s) - min q, in the units of q, but for the rounding of its own
+        evaluation: a few eps (||H|| r^2 + ||g|| r). Infinite where there is no evidence on
+        the curvature.
     relative_gap : float
         `gap` over the model decrease; 0 when both are 0.
     stationarity : float

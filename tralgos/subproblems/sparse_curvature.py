@@ -70,6 +70,7 @@ class SparseCurvature:
         if self.size == 0.0:
             self.lower = self.ritz = 0.0
         self.products = 0
+        self.granted = 0.0
 
     def _definite(self, lam: float) -> bool:
         """Factorise H + lam M and take what it proves."""
