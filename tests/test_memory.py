@@ -382,7 +382,7 @@ def test_the_advice_of_a_tiled_operator_is_enough(monkeypatch: pytest.MonkeyPatc
         _ = Checkered(30, 3 * 49, tile_size=14) @ x
     assert "tile_size=6 needs less" in str(raised.value)
     assert float((Checkered(30, 49, tile_size=6) @ x)[0]) == 30.0
-    with pytest.raises(DeviceMemoryError, match="no more than tiles of 7 rows"):
+    with pytest.raises(DeviceMemoryError, match="make tiles of 7 rows and columns"):
         Checkered(30, 49, tile_size=7).dense()
 
 

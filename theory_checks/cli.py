@@ -19,6 +19,7 @@ from theory_checks.experiments import (
 from theory_checks.experiments.outcome import document
 from theory_checks.experiments.outcome import write as write_outcome
 from theory_checks.journal import JournalError
+from theory_checks.option_types import natural_number, positive_integer, positive_seconds
 from theory_checks.outcome_report import show_experiments, show_outcome
 from theory_checks.registry import (
     ClaimSourceError,
@@ -51,27 +52,6 @@ _REFUSALS = (
 )
 
 
-def _seed(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError("the seed is a non-negative integer")
-    return value
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0.0 < value < float("inf"):
-        raise argparse.ArgumentTypeError("the budget is a positive number of seconds")
-    return value
-
-
-def _jobs(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("the number of processes is a positive integer")
-    return value
-
-
 def _sources() -> argparse.ArgumentParser:
     """The option that every command has which knows claims."""
     options = argparse.ArgumentParser(add_help=False)
@@ -88,7 +68,7 @@ def _sources() -> argparse.ArgumentParser:
 def _evidence() -> argparse.ArgumentParser:
     """The options of the commands that gather evidence."""
     options = argparse.ArgumentParser(add_help=False, parents=[_sources()])
-    options.add_argument("--seed", type=_seed, default=0)
+    options.add_argument("--seed", type=natural_number, default=0)
     options.add_argument(
         "--backend",
         choices=("numpy", "cupy"),
@@ -114,7 +94,7 @@ def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     verifying.add_argument("--level", choices=[v.name.lower() for v in Level], default="quick")
     verifying.add_argument(
         "--jobs",
-        type=_jobs,
+        type=positive_integer,
         default=default_jobs(),
         metavar="N",
         help="processes (default: one for each core)",
@@ -148,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
         "hunt", parents=[_evidence()], help="hunt for a violation of one claim"
     )
     hunting.add_argument("id", metavar="ID")
-    hunting.add_argument("--budget", type=_seconds, required=True, metavar="SECONDS")
+    hunting.add_argument("--budget", type=positive_seconds, required=True, metavar="SECONDS")
     hunting.add_argument("--form", choices=("printed", "amended"), help="both unless given")
     hunting.add_argument("--save", type=Path, metavar="FILE", help="keep the counterexample")
     _add_experiments(commands)
@@ -164,14 +144,14 @@ def _add_experiments(commands: argparse._SubParsersAction[argparse.ArgumentParse
     drawing.add_argument("id", metavar="ID")
     drawing.add_argument("--out", type=Path, default=Path("out"), metavar="DIR")
     drawing.add_argument("--level", choices=[v.name.lower() for v in Level], default="quick")
-    drawing.add_argument("--seed", type=_seed, default=0)
+    drawing.add_argument("--seed", type=natural_number, default=0)
     again = commands.add_parser(
         "reproduce", help="run experiments of the papers: tables, pictures, and what came out"
     )
     again.add_argument("ids", metavar="ID", nargs="*", help="all experiments unless given")
     again.add_argument("--list", action="store_true", help="list the experiments and do nothing")
     again.add_argument("--level", choices=("quick", "full"), default="quick")
-    again.add_argument("--rng", type=_seed, default=0, metavar="SEED")
+    again.add_argument("--rng", type=natural_number, default=0, metavar="SEED")
     again.add_argument(
         "--out",
         type=Path,

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import functools
-import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from theory_checks.backends import BackendError, namespace_of
 from theory_checks.cells import Cell, ClaimError, cells_of, run_cell, superfluous
 from theory_checks.claim import Claim, Level
 from theory_checks.processes import WorkerPool
@@ -21,10 +19,6 @@ __all__ = ["BackendError", "Run", "gather", "namespace_of"]
 Results = dict[Cell, dict[str, Any]]
 
 
-class BackendError(ValueError):
-    """A backend that is not there; the message says what is missing."""
-
-
 @dataclass(frozen=True)
 class Run:
     """What decides the results of a run: level, seed, backend, and the modules of claims."""
@@ -33,40 +27,6 @@ class Run:
     seed: int
     backend: str = "numpy"
     modules: tuple[str, ...] = ()
-
-
-def namespace_of(backend: str) -> Any:
-    """Return the namespace in which bulk screening is done.
-
-    Parameters
-    ----------
-    backend : str
-        ``"numpy"`` or ``"cupy"``.
-
-    Raises
-    ------
-    BackendError
-        When CuPy, or a device for it, is missing.
-    """
-    if backend == "numpy":
-        return np
-    try:
-        cupy = importlib.import_module("cupy")
-    except ImportError as error:
-        raise BackendError(
-            f"backend 'cupy': CuPy cannot be imported ({error}): pip install 'tralgos[gpu]' for "
-            "CUDA 13, cupy-cuda12x for CUDA 12; backend 'numpy' looks at the same instances"
-        ) from error
-    try:
-        count = cupy.cuda.runtime.getDeviceCount()
-    except cupy.cuda.runtime.CUDARuntimeError as error:
-        raise BackendError(
-            f"backend 'cupy': CuPy is installed but finds no device ({error}): see nvidia-smi; "
-            "backend 'numpy' looks at the same instances"
-        ) from error
-    if count < 1:
-        raise BackendError("backend 'cupy': CuPy is installed but finds no device: see nvidia-smi")
-    return cupy
 
 
 @functools.cache

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.namespaces import FetchCounter, Xp
-from tralgos.errors import ArgumentError, ArrayTypeError, ShapeError
+from tralgos.errors import ArgumentError, ArrayTypeError, DeviceMemoryError, ShapeError
 from tralgos.operators import TiledOperator
 from tralgos.problems import (
     Gaussian,
@@ -240,6 +240,15 @@ class TestTiles:
         small = [X.tile(range(i, i + 19), range(3, 190)) for i in range(17, 4900, 19)]
         assert np.array_equal(large, np.concatenate(small))
 
+    def test_a_row_needs_no_more_than_a_row(self) -> None:
+        """Not 64 of them, in whose blocks it stands."""
+        for matrix in (WignerMatrix(10**5, rng=0), RandomMatrix(10**5, 10**5, rng=0)):
+            tracemalloc.start()
+            matrix.tile(range(1), range(10**5))
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert peak < 10_000_000
+
     def test_every_entry_alone(self) -> None:
         """Tiles of one entry, and tiles that meet the diagonal in a corner."""
         W = WignerMatrix(9, rng=1, sigma_1=3.0, tile_size=1)
@@ -316,6 +325,8 @@ class TestTiles:
 
         with pytest.raises(ArrayTypeError, match="a tile of tiled operator has dtype float32"):
             Wrong(np.ones((3, 3), dtype=np.float32)).dense()
+        with pytest.raises(ArrayTypeError, match="an array as a tile, got list"):
+            Wrong([[1.0]]).dense()
         with pytest.raises(ShapeError, match=r"tile of shape \(3, 3\), but made .* \(3, 2\)"):
             Wrong(np.ones((3, 2))).dense()
 
@@ -348,6 +359,29 @@ class TestEnsembles:
         np.testing.assert_allclose(H.dense(), X @ X.T / 8.0, rtol=1e-14, atol=1e-15)
         np.testing.assert_allclose(np.diag(H.dense()), 1.0, rtol=4e-16)
         assert np.array_equal(H.dense(), H.dense().T)
+
+    @pytest.mark.parametrize(("size", "divisor"), [(1e160, 1e300), (1e-160, 1e-300)])
+    def test_tiles_and_products_overflow_and_vanish_alike(
+        self, size: float, divisor: float
+    ) -> None:
+        H = GramMatrix(np.full((2, 2), size), divisor=divisor)
+        wanted = (2.0 * size / divisor) * size
+        assert H.dense()[0, 1] == pytest.approx(wanted, rel=1e-14)
+        assert (H @ np.ones(2))[0] == pytest.approx(2.0 * wanted, rel=1e-14)
+
+    def test_data_that_do_not_fit_name_the_option(self) -> None:
+        with pytest.raises(DeviceMemoryError, match=r"the data X asked for .* With stored=False"):
+            ols_hessian(10**8, 10**7, rng=0)
+        H = ols_hessian(1000, 10**13, rng=0, stored=False)
+        with pytest.raises(DeviceMemoryError, match="The option tile_size=256 needs less"):
+            H.tile(range(512), range(512))
+
+    @pytest.mark.parametrize(("asked", "named"), [(10**7, 512), (512, None)])
+    def test_tiles_that_do_not_fit_name_what_does(self, asked: int, named: int | None) -> None:
+        W = WignerMatrix(10**8, rng=0, tile_size=asked)
+        words = f"tile_size={named} needs less" if named else "make tiles of 512 rows"
+        with pytest.raises(DeviceMemoryError, match=words):
+            W.tile(range(10**7), range(10**7))
 
     def test_real_data_are_taken_as_they_are(self) -> None:
         pytest.importorskip("sklearn")
@@ -417,6 +451,12 @@ class TestBadInput:
             (lambda: WignerMatrix(3, sigma_1=0.0), "sigma_1 must be positive and finite"),
             (lambda: WignerMatrix(3, sigma_2=math.inf), "sigma_2 must be positive and finite"),
             (lambda: WignerMatrix(3, rng=2**64), "rng as a seed must be less than 2\\^64"),
+            (lambda: WignerMatrix(2**70), "d must be less than 2\\^62"),
+            (lambda: WignerMatrix(3).tile(1, 2), "rows must be a range, got int"),  # type: ignore[arg-type]
+            (
+                lambda: WignerMatrix(3, law=StudentT(0.4), like=np.empty(0, dtype=np.float32)),
+                r"entries of student-t\(0\.4\) overflow float32",
+            ),
             (lambda: WignerMatrix(3, rng=-1), "rng as a seed must not be negative"),
             (lambda: WignerMatrix(3, rng="x"), "rng must be"),  # type: ignore[arg-type]
             (lambda: WignerMatrix(3, tile_size=0), "tile_size must be at least 1"),
@@ -432,6 +472,12 @@ class TestBadInput:
             call()
 
     def test_kinds_and_shapes(self) -> None:
+        class Oblong(TiledOperator):
+            def _tile(self, rows: range, columns: range) -> Any:
+                raise NotImplementedError
+
+        with pytest.raises(ShapeError, match=r"of shape \(4, 6\) cannot be symmetric"):
+            Oblong((4, 6), home=np.empty(0), symmetric=True)
         with pytest.raises(ArrayTypeError, match="X must be a matrix"):
             GramMatrix(np.ones(3))
         with pytest.raises(ShapeError, match="X must have rows and columns"):

@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import tralgos
 from theory_checks.claim import Level
 from theory_checks.experiments.page import markdown
+from theory_checks.watching import Unwatched, Watcher
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -41,32 +42,6 @@ _RESOLUTION = 110  # dots per inch
 _COLOURS = 64
 
 _PACKAGES = ("numpy", "scipy", "matplotlib")
-
-
-class Watcher(Protocol):
-    """Somebody who is told how far an experiment is."""
-
-    def of(self, total: int) -> None:
-        """There are `total` parts."""
-
-    def at(self, name: str) -> None:
-        """The part of that name has begun."""
-
-    def done(self) -> None:
-        """One more is finished."""
-
-
-class Unwatched:
-    """Nobody."""
-
-    def of(self, total: int) -> None:
-        """Nothing."""
-
-    def at(self, name: str) -> None:
-        """Nothing."""
-
-    def done(self) -> None:
-        """Nothing."""
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from theory_checks.experiments.outcome import Watcher
-from theory_checks.runner import namespace_of
+from theory_checks.backends import namespace_of
 from theory_checks.sweeps.executors import check_options, executor_of
 from theory_checks.sweeps.sweep import SweepOutcome, run_sweep
+from theory_checks.watching import Watcher
 
 __all__ = ["Runner"]
 

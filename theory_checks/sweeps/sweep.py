@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from theory_checks.codec import restored
-from theory_checks.experiments.outcome import Unwatched, Watcher
 from theory_checks.sweeps.errors import CellError, SweepError
 from theory_checks.sweeps.estimate import Estimate
 from theory_checks.sweeps.executors import SerialExecutor
@@ -21,6 +20,7 @@ from theory_checks.sweeps.origin import origin_of
 from theory_checks.sweeps.plain import cell_text, plain
 from theory_checks.sweeps.results import ResultsFile
 from theory_checks.sweeps.work import Answer, Job
+from theory_checks.watching import Unwatched, Watcher
 
 __all__ = ["SweepOutcome", "run_sweep"]
 

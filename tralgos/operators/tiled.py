@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tralgos.arguments import positive_integer
-from tralgos.arrays import Array, device_of, is_numpy, namespace, real_matrix, same_home
-from tralgos.errors import ArgumentError, ShapeError
+from tralgos.arrays import Array, device_of, is_array, is_numpy, namespace, real_matrix, same_home
+from tralgos.errors import ArgumentError, ArrayTypeError, ShapeError
 from tralgos.memory import allocating
 from tralgos.operators.base import Operator
 
@@ -58,11 +58,14 @@ class TiledOperator(Operator):
     ------
     ArgumentError
         If `tile_size` is not a positive integer.
+    ShapeError
+        If a matrix that is not square is called symmetric.
 
     Notes
     -----
     A product makes every tile once, of a symmetric matrix those on and above the diagonal alone.
-    Memory: two tiles. The order of summation, and with it the rounding, depends on `tile_size`.
+    Memory: two tiles, and what the subclass needs to make one. The order of summation, and with
+    it the rounding, depends on `tile_size`.
     """
 
     home: Array
@@ -76,9 +79,11 @@ class TiledOperator(Operator):
         name: str = "tiled operator",
         symmetric: bool | None = None,
     ) -> None:
-        usual = _HOST_TILE if is_numpy(home) else _DEVICE_TILE
+        usual = _usual_size(home)
         self.tile_size = usual if tile_size is None else positive_integer(tile_size, "tile_size")
         super().__init__(shape, name=name, home=home, symmetric=symmetric)
+        if symmetric is True and self.shape[0] != self.shape[1]:
+            raise ShapeError(f"{name} of shape {self.shape} cannot be symmetric")
 
     @property
     def has_transpose(self) -> bool:
@@ -115,14 +120,19 @@ class TiledOperator(Operator):
         high, wide = len(rows), len(columns)
 
         def advice(room: int | None) -> str:
-            if max(high, wide) > self.tile_size:
-                return f"Products, and tiles(), need no more than tiles of {self.tile_size} rows."
+            usual = _usual_size(self.home)
+            if self.tile_size <= usual and self.tile_size < max(high, wide):
+                return f"Products, and tiles(), make tiles of {self.tile_size} rows and columns."
             # Of a tile, of what it is made from and of its transpose.
-            side = self.tile_size // 2 if room is None else math.isqrt(room * wide // _COPIES)
-            return f"The option tile_size={max(1, side)} needs less."
+            side = usual if room is None else math.isqrt(room * wide // _COPIES)
+            return f"The option tile_size={max(1, min(side, self.tile_size // 2))} needs less."
 
         with allocating(f"a tile of {self.name}", high, wide, self.home, advice):
             entries = self._tile(rows, columns)
+        if not is_array(entries):
+            raise ArrayTypeError(
+                f"{self.name} should have made an array as a tile, got {type(entries).__name__}"
+            )
         if tuple(entries.shape) != (len(rows), len(columns)):
             raise ShapeError(
                 f"{self.name} should have made a tile of shape {(len(rows), len(columns))}, "
@@ -207,11 +217,17 @@ class StoredMatrix(TiledOperator):
         return namespace(X).matrix_transpose(self.array) @ X
 
 
+def _usual_size(home: Array) -> int:
+    return _HOST_TILE if is_numpy(home) else _DEVICE_TILE
+
+
 def _pieces(length: int, size: int) -> Iterator[range]:
     for start in range(0, length, size):
         yield range(start, min(start + size, length))
 
 
 def _check_range(some: range, length: int, name: str) -> None:
+    if not isinstance(some, range):
+        raise ArgumentError(f"{name} must be a range, got {type(some).__name__}")
     if some.step != 1 or not 0 <= some.start <= some.stop <= length:
         raise ArgumentError(f"{name} must be a contiguous range within 0 to {length}, got {some}")

@@ -16,7 +16,7 @@ from tralgos.subproblems.batch_reduction import TridiagonalReduction
 from tralgos.subproblems.batch_result import BatchResult
 from tralgos.subproblems.batch_scales import Scales, host_scales
 from tralgos.subproblems.batch_secular import minimum_on_sphere
-from tralgos.subproblems.batch_validation import Batch, validated_batch
+from tralgos.subproblems.batch_validation import Batch, validated_batch, workspace
 from tralgos.subproblems.validation import check_rtol
 
 __all__ = ["solve_trs_batch"]
@@ -87,38 +87,34 @@ def solve_trs_batch(
     ([0.0, 1.0], [False, True])
     """
     bound = check_memory(memory, _MEMORY)
-    batch = validated_batch(H, g, radius)
-    tolerance = check_rtol(rtol, batch.H.dtype)
-    b, n = batch.g.shape
-    if b == 0:
-        return _empty(batch.H, n, tolerance)
-    xp = namespace(batch.H)
-    scales = host_scales(batch.size_H, batch.size_g, batch.radius, batch.H)
+    batch = validated_batch(H, g, radius, bound)
+    tolerance = check_rtol(rtol, batch.like.dtype)
+    b, n = batch.shape
     width = _chunk(batch, bound)
+    chunks = [(lo, min(lo + width, b)) for lo in range(0, b, width)]
     # Zeros and infinities are met and told apart by comparisons.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
-        parts = [
-            _solve_chunk(batch, scales, lo, min(lo + width, b), tolerance)
-            for lo in range(0, b, width)
-        ]
-    joined = {f.name: xp.concat([getattr(part, f.name) for part in parts]) for f in fields(Figures)}
-    return BatchResult(**joined, rtol=tolerance)
+        if len(chunks) == 1:
+            return BatchResult(**vars(_solve_chunk(batch, 0, b, tolerance)), rtol=tolerance)
+        whole = _empty(batch.like, b, n)
+        for lo, hi in chunks:
+            for name, part in vars(_solve_chunk(batch, lo, hi, tolerance)).items():
+                getattr(whole, name)[lo:hi, ...] = part
+    return BatchResult(**vars(whole), rtol=tolerance)
 
 
 def _chunk(batch: Batch, memory: int) -> int:
     """How many problems are worked on together, and as even a share as may be."""
-    b, n = (int(k) for k in batch.g.shape)
-    host = is_numpy(batch.H)
-    # Copies of H, eigenvectors and the workspace of finding them; rows of float64.
-    each = 6 * n * n * 8 + 40 * n * 8 + 1000
-    most = max(1, memory // each)
-    if host:
+    b, n = batch.shape
+    most = max(1, memory // workspace(n))
+    if is_numpy(batch.like):
         most = max(LEAST_LANES, min(most, _LANES))
-    return math.ceil(b / math.ceil(b / most))
+    return max(1, math.ceil(b / max(1, math.ceil(b / most))))
 
 
-def _solve_chunk(batch: Batch, scales: Scales, lo: int, hi: int, rtol: float) -> Figures:
-    H, g, part = batch.H[lo:hi, :, :], batch.g[lo:hi, :], scales.part(lo, hi)
+def _solve_chunk(batch: Batch, lo: int, hi: int, rtol: float) -> Figures:
+    H, g = batch.part(lo, hi)
+    part = host_scales(*batch.sizes(lo, hi), H)
     xp = namespace(H)
     if not is_numpy(H):
         shrink = xp.astype(part.row("shrink_H"), H.dtype)
@@ -155,12 +151,11 @@ def _figures(reduction: Reduction, scales: Scales, rtol: float) -> Figures:
     return measured(reduction, candidates, scales, rtol)
 
 
-def _empty(H: Array, n: int, rtol: float) -> BatchResult:
-    """The result of no problems."""
-    xp, device = namespace(H), device_of(H)
-    figures = {f.name: xp.zeros(0, dtype=xp.float64, device=device) for f in fields(Figures)}
-    figures["step"] = xp.zeros((0, n), dtype=H.dtype, device=device)
-    for name in ("on_boundary", "hard_case"):
-        figures[name] = xp.zeros(0, dtype=xp.bool, device=device)
-    figures["status_code"] = xp.zeros(0, dtype=xp.int32, device=device)
-    return BatchResult(**figures, rtol=rtol)
+def _empty(like: Array, b: int, n: int) -> Figures:
+    """Room for the figures of b problems."""
+    xp, device = namespace(like), device_of(like)
+    dtypes = dict.fromkeys((f.name for f in fields(Figures)), xp.float64)
+    dtypes.update(on_boundary=xp.bool, hard_case=xp.bool, status_code=xp.int32)
+    del dtypes["step"]
+    figures = {name: xp.empty((b,), dtype=t, device=device) for name, t in dtypes.items()}
+    return Figures(step=xp.empty((b, n), dtype=like.dtype, device=device), **figures)

@@ -55,10 +55,6 @@ class Scales:
         """One quantity of all problems: "shrink_H" is 2^-a, "radius" m, "ratio" 2^(a + e - c)."""
         return self.table[_ROWS.index(name), :]
 
-    def part(self, lo: int, hi: int) -> Scales:
-        """The scales of the problems from `lo` up to `hi`."""
-        return Scales(self.table[:, lo:hi])
-
     def filled(self, width: int) -> Scales:
         """`width` columns, the last one repeated; NumPy alone."""
         last = self.table.shape[1] - 1

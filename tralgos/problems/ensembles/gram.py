@@ -10,6 +10,7 @@ import numpy as np
 from tralgos.arguments import positive_integer, positive_scalar
 from tralgos.arrays import Array, device_of, namespace
 from tralgos.errors import ArgumentError, ShapeError
+from tralgos.memory import allocating
 from tralgos.operators import TiledOperator
 from tralgos.operators.base import finite_number
 from tralgos.operators.tiled import StoredMatrix
@@ -98,11 +99,23 @@ class GramMatrix(TiledOperator):
 
         A panel is less to divide than a tile, and both sides alike keep the symmetry.
         """
-        panel = self.X.tile(rows, range(self.X.shape[1]))
+        examples = self.X.shape[1]
+
+        def advice(room: int | None) -> str:
+            fits = self.tile_size // 2 if room is None else room // 2
+            return f"The option tile_size={max(1, min(fits, self.tile_size // 2))} needs less."
+
+        # Not by `tile`, whose advice is on the tiles of X.
+        with allocating(f"rows of the data of {self.name}", len(rows), examples, self.home, advice):
+            panel = self.X._tile(rows, range(examples))
         return panel if self.divisor == 1.0 else panel / math.sqrt(self.divisor)
 
     def _matmat(self, V: Array) -> Array:
-        product = self.X._matmat(self.X._rmatmat(V)) / self.divisor
+        # Divided as the tiles are, so that both overflow and vanish alike.
+        root = math.sqrt(self.divisor)
+        inner = self.X._rmatmat(V)
+        product = self.X._matmat(inner if root == 1.0 else inner / root)
+        product = product if root == 1.0 else product / root
         return product if self.shift == 0.0 else product - self.shift * V
 
 
@@ -132,6 +145,8 @@ def ols_hessian(
 
     Raises
     ------
+    DeviceMemoryError
+        If X is to be stored and does not fit.
     ArgumentError
         If an argument is out of its range, the law is unknown, or its variance infinite.
     ArrayTypeError
@@ -150,7 +165,7 @@ def ols_hessian(
     entries = as_law(law)
     require_variance(entries, "Proposition 2")
     X = RandomMatrix(d, n, law=entries, rng=rng, like=like)
-    return GramMatrix(X.dense() if stored else X, divisor=float(examples), tile_size=tile_size)
+    return GramMatrix(_stored(X) if stored else X, divisor=float(examples), tile_size=tile_size)
 
 
 def indefinite_hessian(
@@ -188,4 +203,14 @@ def indefinite_hessian(
         raise ArgumentError(f"n must be at least 2, got {n}")
     finite_number(shift, "shift")
     B = RandomMatrix(order, order - 1, rng=rng, like=like)
-    return GramMatrix(B.dense() if stored else B, shift=shift, tile_size=tile_size)
+    return GramMatrix(_stored(B) if stored else B, shift=shift, tile_size=tile_size)
+
+
+def _stored(X: RandomMatrix) -> Array:
+    """All entries of the data; what to do where they do not fit."""
+
+    def advice(room: int | None) -> str:
+        return "With stored=False its rows are made where they are wanted."
+
+    with allocating("the data X", *X.shape, X.home, advice):
+        return X._tile(range(X.shape[0]), range(X.shape[1]))

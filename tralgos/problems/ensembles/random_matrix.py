@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from tralgos.arguments import positive_integer
-from tralgos.arrays import Array, from_host, is_cupy, is_numpy, real_vector
+from tralgos.arrays import Array, eps, from_host, is_cupy, is_numpy, real_vector
+from tralgos.errors import ArgumentError
 from tralgos.operators import TiledOperator
-from tralgos.problems.ensembles.laws import Law, as_law
+from tralgos.problems.ensembles.laws import Law, StudentT, as_law
 from tralgos.problems.ensembles.philox import BLOCK, CUDA_WORDS, Key, block_words, key_of
 
 __all__ = ["RandomMatrix", "cuda_source", "independent_entries"]
 
 #: Entries that the host makes at a time: with their words they stay in the cache.
-_STRIP = 2**17
+_PIECE = 2**17
+#: More rows or columns than anybody can ask for, whose numbers still fit 64 bits.
+_MOST = 2**62
+#: Degrees of freedom with which the largest number of Student's law fits float32.
+_FEWEST_SINGLE = 0.5
 
 
 class RandomMatrix(TiledOperator):
@@ -75,14 +81,34 @@ class RandomMatrix(TiledOperator):
         like: Array | None = None,
         tile_size: int | None = None,
     ) -> None:
-        shape = positive_integer(rows, "rows"), positive_integer(columns, "columns")
-        self.law = as_law(law)
+        shape = checked_order(rows, "rows"), checked_order(columns, "columns")
         self.key = key_of(rng, stream=0)
         home = np.empty(0) if like is None else real_vector(like, "like")
+        self.law = checked_law(law, home)
         super().__init__(shape, home=home, tile_size=tile_size, name="random matrix")
 
     def _tile(self, rows: range, columns: range) -> Array:
         return independent_entries(self.law, self.key, rows, columns, self.home)
+
+
+def checked_order(value: int, name: str) -> int:
+    """A positive number of rows or columns, small enough to be counted in 64 bits."""
+    order = positive_integer(value, name)
+    if order >= _MOST:
+        raise ArgumentError(f"{name} must be less than 2^62, got {order}")
+    return order
+
+
+def checked_law(law: Law | str, home: Array) -> Law:
+    """The law, if its numbers do not overflow the dtype of `home`."""
+    entries = as_law(law)
+    single = eps(home.dtype) > 1e-8
+    if single and isinstance(entries, StudentT) and entries.degrees < _FEWEST_SINGLE:
+        raise ArgumentError(
+            f"law: entries of {entries.name} overflow float32, which needs at least "
+            f"{_FEWEST_SINGLE} degrees of freedom"
+        )
+    return entries
 
 
 def independent_entries(
@@ -99,22 +125,34 @@ def independent_entries(
 
 
 def _fill(out: np.ndarray, law: Law, key: Key, rows: range, columns: range, scale: float) -> None:
-    """Write a rectangle into `out`, strip by strip of whole blocks."""
+    """Write a rectangle into `out`, by pieces of whole blocks."""
     high, wide = BLOCK
-    across = range(columns.start // wide, -(-columns.stop // wide))
-    down = range(rows.start // high, -(-rows.stop // high))
-    at_once = max(1, _STRIP // max(1, len(across) * high * wide))
-    left = columns.start - across.start * wide
-    for first in range(down.start, down.stop, at_once):
-        blocks = range(first, min(first + at_once, down.stop))
-        numbers = law.numbers(block_words(key, blocks, across, law.words))
-        by_rows = numbers.reshape(len(blocks), len(across), high, wide).swapaxes(1, 2)
-        strip = by_rows.reshape(len(blocks) * high, len(across) * wide)
-        top = max(rows.start, blocks.start * high)
-        bottom = min(rows.stop, blocks.stop * high)
-        inside = strip[top - blocks.start * high : bottom - blocks.start * high]
-        target = out[top - rows.start : bottom - rows.start]
-        np.multiply(inside[:, left : left + len(columns)], scale, out=target)
+    for across in _groups(columns, wide, _PIECE // high):
+        for down in _groups(rows, high, _PIECE // (len(across) * wide)):
+            words = block_words(key, down, across, law.words)
+            numbers = law.numbers(words).reshape(len(down), len(across), high, wide)
+            piece = numbers.swapaxes(1, 2).reshape(len(down) * high, len(across) * wide)
+            there = range(down.start * high, down.stop * high)
+            beside = range(across.start * wide, across.stop * wide)
+            (to_row, of_row), (to, of) = _overlap(rows, there), _overlap(columns, beside)
+            np.multiply(piece[of_row, of], scale, out=out[to_row, to])
+
+
+def _groups(entries: range, side: int, most: int) -> Iterator[range]:
+    """The blocks of that side that meet `entries`, at most `most` entries of them at a time."""
+    first, last = entries.start // side, -(-entries.stop // side)
+    count = max(1, most // side)
+    for start in range(first, last, count):
+        yield range(start, min(start + count, last))
+
+
+def _overlap(wanted: range, there: range) -> tuple[slice, slice]:
+    """Where the common part of two ranges stands in each of them."""
+    start, stop = max(wanted.start, there.start), min(wanted.stop, there.stop)
+    return (
+        slice(start - wanted.start, stop - wanted.start),
+        slice(start - there.start, stop - there.start),
+    )
 
 
 def cuda_source(law: Law) -> str:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from tralgos.arguments import positive_integer, positive_scalar
+from tralgos.arguments import positive_scalar
 from tralgos.arrays import Array, device_of, namespace, real_vector
 from tralgos.operators import TiledOperator
-from tralgos.problems.ensembles.laws import Law, as_law
+from tralgos.problems.ensembles.laws import Law
 from tralgos.problems.ensembles.philox import key_of
-from tralgos.problems.ensembles.random_matrix import independent_entries
+from tralgos.problems.ensembles.random_matrix import (
+    checked_law,
+    checked_order,
+    independent_entries,
+)
 
 __all__ = ["WignerMatrix"]
 
@@ -68,12 +72,12 @@ class WignerMatrix(TiledOperator):
         like: Array | None = None,
         tile_size: int | None = None,
     ) -> None:
-        order = positive_integer(d, "d")
+        order = checked_order(d, "d")
         self.sigma_1 = positive_scalar(sigma_1, "sigma_1")
         self.sigma_2 = positive_scalar(sigma_2, "sigma_2")
-        self.law = as_law(law)
         self.key = key_of(rng, stream=1)
         home = np.empty(0) if like is None else real_vector(like, "like")
+        self.law = checked_law(law, home)
         super().__init__(
             (order, order), home=home, tile_size=tile_size, name="Wigner matrix", symmetric=True
         )
