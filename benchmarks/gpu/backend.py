@@ -38,6 +38,15 @@ class Timing:
         """Longest less shortest, over the median."""
         return (max(self.seconds) - min(self.seconds)) / self.median
 
+    @property
+    def told(self) -> bool:
+        """Whether the median is above the distance between the quartiles.
+
+        A difference of two times may be nothing beside their noise, and even negative.
+        """
+        lower, _, upper = statistics.quantiles(self.seconds, n=4, method="inclusive")
+        return self.median > upper - lower
+
 
 class Backend(ABC):
     """A place to run: everything that differs between a device and the host.

@@ -13,7 +13,7 @@ import tralgos
 from benchmarks._peers import trust_exact
 from benchmarks.gpu import oracle
 from benchmarks.gpu.backend import Backend, NumpyBackend
-from benchmarks.gpu.rows import Against, Row, Skipped, check, measured_if_it_fits
+from benchmarks.gpu.rows import Against, Line, Row, check, measured_if_it_fits
 from benchmarks.gpu.sizes import Sizes
 
 __all__ = ["checks", "rows"]
@@ -88,7 +88,7 @@ def checks(backend: Backend, dtype: Any, sizes: Sizes) -> float:
     return worst
 
 
-def rows(backend: Backend, dtype: Any, sizes: Sizes, agreement: float) -> Iterator[Row | Skipped]:
+def rows(backend: Backend, dtype: Any, sizes: Sizes, agreement: float) -> Iterator[Line]:
     """Problems a second, beside the host's and those of a loop over SciPy's solver."""
     kind = np.dtype(dtype)
     for n in sizes.orders:

@@ -13,7 +13,7 @@ import tralgos
 from benchmarks.gpu import oracle
 from benchmarks.gpu.backend import Backend, NumpyBackend, Timing, copy_rate
 from benchmarks.gpu.passes import CURVEBALL
-from benchmarks.gpu.rows import Against, Row, Skipped, check, measured_if_it_fits
+from benchmarks.gpu.rows import Against, Line, Row, check, measured_if_it_fits
 from benchmarks.gpu.sizes import Sizes
 from benchmarks.gpu.vectors import waves
 from tralgos.operators import DiagonalOperator
@@ -110,7 +110,7 @@ def _step(
     return Timing(tuple(seconds))
 
 
-def rows(backend: Backend, dtype: Any, sizes: Sizes, agreement: float) -> Iterator[Row | Skipped]:
+def rows(backend: Backend, dtype: Any, sizes: Sizes, agreement: float) -> Iterator[Line]:
     """A step at each n: the passes that are counted over its time."""
     kind = np.dtype(dtype)
     for name in PROBLEMS:

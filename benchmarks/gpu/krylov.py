@@ -12,7 +12,7 @@ import tralgos
 from benchmarks.gpu import oracle
 from benchmarks.gpu.backend import Backend, NumpyBackend, Timing, copy_rate
 from benchmarks.gpu.passes import KRYLOV, PRODUCTS
-from benchmarks.gpu.rows import Against, Row, Skipped, check, measured_if_it_fits
+from benchmarks.gpu.rows import Against, Line, Row, Untold, check, measured_if_it_fits
 from benchmarks.gpu.sizes import Sizes
 from benchmarks.gpu.vectors import OPERATORS, gradient
 
@@ -29,6 +29,10 @@ _BASIS, _VECTORS = 48, 66
 _ALLOWED = {"float64": 1e-10, "float32": 1e-4}
 #: The host is timed up to this n.
 _HOST_N = 20_000_000
+
+#: Quartiles of fewer differences say nothing; where the first ones are not told from noise,
+#: there are so many times as many in addition.
+_LEAST_REPEATS, _MORE = 3, 4
 
 _ORACLE_SIDE = 6
 
@@ -85,18 +89,24 @@ def checks(backend: Backend, dtype: Any, sizes: Sizes) -> float:
     return worst
 
 
-def _iteration(backend: Backend, H: Any, g: Any, repeats: int) -> Timing:
-    """Seconds of an iteration: a long solve less a short one, over the products between."""
-    seconds = []
-    for _ in range(repeats):
-        short = backend.timed(lambda: solved(H, g, SHORT), 1).median
-        whole = backend.timed(lambda: solved(H, g, LONG), 1).median
-        # On a loaded host a tiny problem's difference may vanish.
-        seconds.append(max(whole - short, 1e-9) / (LONG - SHORT))
-    return Timing(tuple(seconds))
+def _iteration(backend: Backend, H: Any, g: Any, repeats: int) -> Timing | None:
+    """Seconds of an iteration: a long solve less a short one, over the products between.
+
+    None where the differences are not told from noise, after more repeats either.
+    """
+    seconds: list[float] = []
+    for more in (max(repeats, _LEAST_REPEATS), _MORE * repeats):
+        for _ in range(more):
+            short = backend.timed(lambda: solved(H, g, SHORT), 1).median
+            whole = backend.timed(lambda: solved(H, g, LONG), 1).median
+            seconds.append((whole - short) / (LONG - SHORT))
+        time = Timing(tuple(seconds))
+        if time.told:
+            return time
+    return None
 
 
-def rows(backend: Backend, dtype: Any, sizes: Sizes, agreement: float) -> Iterator[Row | Skipped]:
+def rows(backend: Backend, dtype: Any, sizes: Sizes, agreement: float) -> Iterator[Line]:
     """An iteration at each n: the passes that are counted over its time."""
     kind = np.dtype(dtype)
     for name in OPERATORS:
@@ -115,7 +125,7 @@ def _row(
     side: int,
     repeats: int,
     agreement: float,
-) -> Row:
+) -> Row | Untold:
     n = side**3
     H, g = OPERATORS[name](backend.xp, side, dtype), gradient(backend.xp, side, dtype)
     result, peak = backend.peak(lambda: solved(H, g))
@@ -124,10 +134,12 @@ def _row(
     what = f"krylov, {name}, {dtype.name}, n = {n}: residual of the step, and its length"
     worst = max(agreement, check(what, residual, _ALLOWED[dtype.name]))
     time = _iteration(backend, H, g, repeats)
+    if time is None:
+        return Untold(*labels, peak, worst)
     moved = (KRYLOV + PRODUCTS[name]) * n * dtype.itemsize
     against = [Against("copy", copy_rate(backend, n, dtype, 5 * repeats))]
     if backend.name != "numpy" and n <= _HOST_N:
         H, g = OPERATORS[name](np, side, dtype), gradient(np, side, dtype)
         seconds = _iteration(NumpyBackend(), H, g, 1)
-        against.append(Against("host", moved / seconds.median))
+        against.append(Against("host", moved / seconds.median if seconds else None))
     return Row(*labels, time, moved, "B/s", against, "", peak, worst)

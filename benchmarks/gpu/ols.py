@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.gpu import oracle
 from benchmarks.gpu.backend import Backend
-from benchmarks.gpu.rows import Against, Row, Skipped, check, measured_if_it_fits
+from benchmarks.gpu.rows import Against, Line, Row, check, measured_if_it_fits
 from benchmarks.gpu.sizes import Sizes
 from benchmarks.gpu.vectors import waves
 from tralgos.problems import GramMatrix, RandomMatrix, ols_hessian
@@ -45,7 +45,7 @@ def checks(backend: Backend, dtype: Any, sizes: Sizes) -> float:
     return worst
 
 
-def rows(backend: Backend, dtype: Any, sizes: Sizes, agreement: float) -> Iterator[Row | Skipped]:
+def rows(backend: Backend, dtype: Any, sizes: Sizes, agreement: float) -> Iterator[Line]:
     """The share's rate beside that of large square matrices, and of its tiles' products alone."""
     kind, d = np.dtype(dtype), sizes.parameters
     square = _product_rate(backend, sizes.square, sizes.square, dtype, sizes.repeats)

@@ -8,7 +8,20 @@ from dataclasses import dataclass
 
 from benchmarks.gpu.backend import Backend, Timing
 
-__all__ = ["COLUMNS", "Against", "CheckFailed", "Row", "Skipped", "check", "measured_if_it_fits"]
+__all__ = [
+    "COLUMNS",
+    "Against",
+    "CheckFailed",
+    "Line",
+    "Row",
+    "Skipped",
+    "Untold",
+    "check",
+    "measured_if_it_fits",
+]
+
+#: In place of a time, or of a rate, that is a difference of two and may be nothing.
+_NOISE = "not told from noise"
 
 COLUMNS = (
     "what",
@@ -60,10 +73,18 @@ def check(what: str, difference: float, tolerance: float) -> float:
 
 @dataclass(frozen=True)
 class Against:
-    """A rate measured in the same run, to be compared with."""
+    """A rate measured in the same run, to be compared with; None if not told from noise."""
 
     what: str
-    rate: float
+    rate: float | None
+
+    def text(self, unit: str) -> str:
+        """What it is, and the rate."""
+        return f"{self.what} {_NOISE if self.rate is None else _rate(self.rate, unit)}"
+
+    def ratio(self, rate: float) -> str:
+        """`rate` over this one."""
+        return "-" if self.rate is None else f"{rate / self.rate:.2g}"
 
 
 @dataclass(frozen=True)
@@ -107,8 +128,8 @@ class Row:
 
     def cells(self) -> list[str]:
         """The row as text."""
-        ratios = [f"{self.rate / other.rate:.2g}" for other in self.against]
-        others = [f"{other.what} {_rate(other.rate, self.unit)}" for other in self.against]
+        ratios = [other.ratio(self.rate) for other in self.against]
+        others = [other.text(self.unit) for other in self.against]
         return [
             self.what,
             self.dtype,
@@ -139,9 +160,38 @@ class Skipped:
         return [self.what, self.dtype, self.size, f"skipped: {self.reason}", *empty]
 
 
+@dataclass(frozen=True)
+class Untold:
+    """A line of the table for what ran and was right, but whose time is lost in noise.
+
+    Attributes
+    ----------
+    what, dtype, size : str
+    peak : int
+        Bytes.
+    agreement : float
+        As of a :class:`Row`.
+    """
+
+    what: str
+    dtype: str
+    size: str
+    peak: int
+    agreement: float
+
+    def cells(self) -> list[str]:
+        """The row as text."""
+        empty = [""] * (len(COLUMNS) - 6)
+        last = [_bytes(self.peak), f"{self.agreement:.0e}"]
+        return [self.what, self.dtype, self.size, _NOISE, *empty, *last]
+
+
+Line = Row | Skipped | Untold
+
+
 def measured_if_it_fits(
-    backend: Backend, skipped: tuple[str, str, str], needed: int, measure: Callable[[], Row]
-) -> Row | Skipped:
+    backend: Backend, skipped: tuple[str, str, str], needed: int, measure: Callable[[], Line]
+) -> Line:
     """The row, or one that says how much memory it lacks.
 
     Parameters

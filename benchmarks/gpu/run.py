@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks import _report
 from benchmarks.gpu import batch, curveball, krylov, ols, wigner
 from benchmarks.gpu.backend import Backend
-from benchmarks.gpu.rows import COLUMNS, Row, Skipped
+from benchmarks.gpu.rows import COLUMNS, Line
 from benchmarks.gpu.sizes import Sizes
 
 __all__ = ["PIECES", "Piece", "measured", "page"]
@@ -32,7 +32,7 @@ class Piece:
     """
 
     checks: Callable[[Backend, Any, Sizes], float]
-    rows: Callable[[Backend, Any, Sizes, float], Iterator[Row | Skipped]]
+    rows: Callable[[Backend, Any, Sizes, float], Iterator[Line]]
 
 
 PIECES: Mapping[str, Piece] = {

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.gpu import oracle
 from benchmarks.gpu.backend import Backend, NumpyBackend
-from benchmarks.gpu.rows import Against, Row, Skipped, check
+from benchmarks.gpu.rows import Against, Line, Row, check
 from benchmarks.gpu.sizes import Sizes
 from tralgos.problems import WignerMatrix
 from tralgos.shares import diagonal_share
@@ -60,7 +60,7 @@ def _expected(d: int) -> float:
     return on / (on + d * (d - 1.0) * math.sqrt(2.0 / math.pi))
 
 
-def rows(backend: Backend, dtype: Any, sizes: Sizes, agreement: float) -> Iterator[Row | Skipped]:
+def rows(backend: Backend, dtype: Any, sizes: Sizes, agreement: float) -> Iterator[Line]:
     """Seconds, and entries a second that are made and summed."""
     kind, d = np.dtype(dtype).name, sizes.wigner
     W = _matrix(backend.xp, d, dtype)

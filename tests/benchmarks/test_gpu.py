@@ -62,11 +62,14 @@ class TestPage:
         _, *rows = cells_of(page)
         for row in rows:
             cell = dict(zip(COLUMNS, row, strict=True))
+            assert re.fullmatch(r"[\d.e+]+ [MG]iB", cell["peak memory"]), row
+            assert float(cell["checked to"]) < 1e-3, row
+            if cell["time"] == "not told from noise":
+                assert cell["what"].startswith("Krylov")
+                continue
             assert re.fullmatch(r"[\d.e+-]+ (s|ms|us)", cell["time"]), row
             assert re.fullmatch(r"\d+ %", cell["spread"]), row
             assert re.search(r" (GB/s|problems/s|entries/s|Tflop/s)$", cell["rate"]), row
-            assert re.fullmatch(r"[\d.e+]+ [MG]iB", cell["peak memory"]), row
-            assert float(cell["checked to"]) < 1e-3, row
 
     def test_says_where_it_was_measured(self, page: str) -> None:
         """A host's figures cannot be taken for a device's; the page is outside the contents."""

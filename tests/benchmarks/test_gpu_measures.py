@@ -117,12 +117,24 @@ class TestDevice:
         assert second.startswith("CUDA: driver 13.2, runtime 12.9; CuPy 14.0.1, NumPy ")
         assert second.endswith("TF32 on")
 
-    def test_a_run_compares_with_the_host(self, device: CupyBackend) -> None:
+    def test_a_run_compares_with_the_host(
+        self, device: CupyBackend, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """All pieces, through the paths that only a device takes."""
+        solve = krylov.solved
+
+        def solved(H: Any, g: Any, budget: int = krylov.LONG) -> Any:
+            Event.now += budget
+            return solve(H, g, budget)
+
+        monkeypatch.setattr(krylov, "solved", solved)
         table = measured(device, TINY, PIECES)
         assert table.note.startswith("Measured on the device.")
         for row in table.rows:
             cell = dict(zip(COLUMNS, row, strict=True))
+            if cell["what"].startswith("Krylov"):
+                # The host's own clock may say nothing of so small a problem.
+                assert cell["time"] == "1 ms"
             if cell["what"] != "OLS share":
                 assert "host" in cell["against"], row
             assert cell["against"].count(";") == cell["ratio"].count(";")
@@ -132,10 +144,15 @@ class TestDevice:
 def rows() -> dict[str, list[Row]]:
     """Of the pieces with checks of their own at each size, by dtype."""
     pieces = [PIECES[name] for name in ("krylov", "curveball", "batch", "ols")]
-    return {
-        dtype: [row for piece in pieces for row in piece.rows(NumpyBackend(), dtype, TINY, worst)]
-        for dtype, worst in (("float64", 0.125), ("float32", 0.0))
-    }
+    with pytest.MonkeyPatch.context() as patch:
+        # So small a problem's time may not be told from noise.
+        patch.setattr(krylov, "_iteration", lambda *_: Timing((1e-3,)))
+        return {
+            dtype: [
+                row for piece in pieces for row in piece.rows(NumpyBackend(), dtype, TINY, worst)
+            ]
+            for dtype, worst in (("float64", 0.125), ("float32", 0.0))
+        }
 
 
 class Clock(NumpyBackend):
@@ -158,7 +175,80 @@ class TestMeasures:
             clock.now += 5.0 + 2.0 * budget
 
         monkeypatch.setattr(krylov, "solved", solved)
-        assert krylov._iteration(clock, None, None, 3).seconds == (2.0, 2.0, 2.0)
+        assert krylov._iteration(clock, None, None, 5).seconds == (2.0,) * 5
+        assert krylov._iteration(clock, None, None, 1).seconds == (2.0,) * 3
+
+    @pytest.mark.parametrize(
+        ("noise", "repeats"),
+        [
+            # A negative difference among others does no harm, and is kept as it is.
+            ([0.0, 0.0, 0.0, 0.0, 300.0, 0.0, 0.0], 7),
+            # The first repeats say nothing, all together do.
+            ([-500.0, 0.0, 300.0, -500.0, -600.0, 300.0, 0.0], 7 + 4 * 7),
+            # Nothing to be told: both take as long, but for noise of either sign.
+            (None, None),
+        ],
+    )
+    def test_a_difference_in_noise_is_repeated_and_not_made_up(
+        self, monkeypatch: pytest.MonkeyPatch, noise: list[float] | None, repeats: int | None
+    ) -> None:
+        """Noise is added to the short solves; it is over after the first seven, or never."""
+        clock, calls = Clock(), 0
+
+        def solved(H: Any, g: Any, budget: int = krylov.LONG) -> None:
+            nonlocal calls
+            if budget == krylov.SHORT:
+                calls += 1
+            if noise is None:
+                clock.now += 100.0 + (budget == krylov.SHORT) * (calls % 5 - 2)
+                return
+            clock.now += 1000.0 + 2.0 * budget
+            if budget == krylov.SHORT and calls <= len(noise):
+                clock.now += noise[calls - 1]
+
+        monkeypatch.setattr(krylov, "solved", solved)
+        found = krylov._iteration(clock, None, None, 7)
+        assert calls == (repeats or 35)
+        if noise is None:
+            assert found is None
+        else:
+            assert found.median == 2.0
+            assert min(found.seconds) == 2.0 - max(noise) / 32.0
+
+    @pytest.mark.parametrize(
+        ("seconds", "told"),
+        [
+            ((1.0, 1.1, 1.2), True),
+            ((-1.0, -1.0, -1.0), False),
+            ((0.0, 0.0, 0.0), False),
+            ((-2.0, 0.1, 2.0), False),
+            ((1.0, 1.0, 1.0, 1.0, -50.0), True),
+            ((1.0, 2.0, 4.0), True),
+            ((1.0, 2.0, 6.0), False),
+        ],
+    )
+    def test_a_median_is_told_by_its_quartiles(
+        self, seconds: tuple[float, ...], told: bool
+    ) -> None:
+        assert Timing(seconds).told is told
+
+    def test_noise_is_a_row_that_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What was checked stands in it, and no time, rate or ratio."""
+        monkeypatch.setattr(krylov, "_iteration", lambda *_: None)
+        for row in krylov.rows(NumpyBackend(), np.float64, TINY, 0.125):
+            cell = dict(zip(COLUMNS, row.cells(), strict=True))
+            assert cell["time"] == "not told from noise"
+            assert re.fullmatch(r"[\d.]+ MiB", cell["peak memory"])
+            assert cell["checked to"] == "1e-01"
+            empty = {name for name, text in cell.items() if text == ""}
+            assert empty == {"spread", "rate", "against", "ratio", "goal"}
+
+    def test_a_host_in_noise_has_no_ratio(self) -> None:
+        others = [Against("copy", 4e9), Against("host", None)]
+        row = Row("w", "d", "s", Timing((0.5,)), 1e9, "B/s", others, "", 1 << 30, 0)
+        cell = dict(zip(COLUMNS, row.cells(), strict=True))
+        assert cell["against"] == "copy 4 GB/s; host not told from noise"
+        assert cell["ratio"] == "0.5; -"
 
     def test_a_step_of_curveball_is_between_callbacks(
         self, monkeypatch: pytest.MonkeyPatch

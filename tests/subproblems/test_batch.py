@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from dataclasses import fields
+from fractions import Fraction
 from typing import Any
 
 import mpmath
@@ -19,6 +21,7 @@ from tests.oracle import exact_trs, exact_value, rotated
 from tests.subproblems.cases import CASES
 from tests.subproblems.support import EPS, exact, level, true_gap
 from tralgos import Status
+from tralgos.errors import ArgumentError, ArrayTypeError
 from tralgos.subproblems import batch as batch_module
 from tralgos.subproblems import batch_reduction
 from tralgos.subproblems.batch import solve_trs_batch
@@ -146,6 +149,26 @@ def test_the_gap_is_above_the_true_gap_in_extended_precision(n: int) -> None:
         # The curvature bound is below the eigenvalue that it bounds, and near.
         margin = float(min(e) + found.multiplier - found.certificate.curvature)
         assert 0.0 <= margin <= 40.0 * EPS * size
+
+
+@pytest.mark.parametrize(
+    ("n", "c", "dtype"),
+    [
+        (400, 0.9796074290609638, np.float64),
+        (900, 0.8319888336966786, np.float64),
+        (600, 0.83811235, np.float32),
+    ],
+)
+def test_the_curvature_is_a_lower_bound_where_sums_round_to_one_side(
+    n: int, c: float, dtype: Any
+) -> None:
+    """-c times the matrix of ones, whose leftmost eigenvalue is -c n."""
+    H, g = np.full((1, n, n), -c, dtype), np.ones((1, n), dtype)
+    result = solve_trs_batch(H, g, 1.0)
+    size = n * Fraction(float(dtype(c)))
+    exact_curvature = Fraction(float(result.multiplier[0])) - size
+    below = (exact_curvature - Fraction(float(result.curvature[0]))) / size
+    assert 0 <= below <= float(np.finfo(dtype).eps) * n / 4
 
 
 @pytest.mark.parametrize("n", [2, 5, 17])
@@ -327,9 +350,9 @@ def test_chunks_are_as_many_as_fit_the_memory(xp_case: Xp, monkeypatch: pytest.M
     lengths = []
     solve = batch_module._solve_chunk
 
-    def counted(batch: Any, scales: Any, lo: int, hi: int, rtol: float) -> Any:
+    def counted(batch: Any, lo: int, hi: int, rtol: float) -> Any:
         lengths.append(hi - lo)
-        return solve(batch, scales, lo, hi, rtol)
+        return solve(batch, lo, hi, rtol)
 
     monkeypatch.setattr(batch_module, "_solve_chunk", counted)
     H, g = xp_case.array(np.stack([np.eye(4)] * 50)), xp_case.array(np.ones((50, 4)))
@@ -340,6 +363,42 @@ def test_chunks_are_as_many_as_fit_the_memory(xp_case: Xp, monkeypatch: pytest.M
     lengths.clear()
     solve_trs_batch(H, g, 1.0, memory=1)
     assert lengths == ([8] * 6 + [2] if xp_case.xp is np else [1] * 50)
+
+
+@pytest.mark.parametrize(("b", "n"), [(20_000, 1), (10_000, 3), (600, 16), (400, 17)])
+@pytest.mark.parametrize("kind", ["float64", "float32", "integers", "rounded"])
+def test_workspace_is_within_the_memory(b: int, n: int, kind: str) -> None:
+    """Checks, scales and joining included: nothing is as long as the batch but the result."""
+    memory, rng = 2**18, np.random.default_rng(0)
+    A = rng.integers(-9, 9, (b, n, n))
+    H, g = A + A.transpose(0, 2, 1), rng.integers(-9, 9, (b, n))
+    radius = np.ones(b, int)
+    if kind != "integers":
+        H, g, radius = (x.astype("float32" if kind == "float32" else float) for x in (H, g, radius))
+    if kind == "rounded":
+        # Each piece takes the long way through the checks.
+        H *= 1.0 + 4.0 * EPS * np.triu(np.ones((n, n)), 1)
+    solve_trs_batch(H[:9], g[:9], radius[:9])
+    tracemalloc.start()
+    try:
+        result = solve_trs_batch(H, g, radius, memory=memory)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    peak -= sum(getattr(result, name).nbytes for name in FIGURES)
+    assert peak <= memory
+    assert peak >= 0.1 * memory
+
+
+def test_each_chunk_has_its_transfers(strict_case: Xp, host_fetches: FetchCounter) -> None:
+    """One for all checks, in however many pieces; and two for a chunk whose steps are inside."""
+    H, g = strict_case.array(np.stack([np.eye(4)] * 20)), strict_case.array(0.1 * np.ones((20, 4)))
+    radius = strict_case.array(np.ones(20))
+    for memory, chunks in ((None, 1), (7 * 3048, 3), (1, 20)):
+        for r, more in ((1.0, 0), (radius, 0), (strict_case.array(1.0), 1)):
+            host_fetches.reset()
+            solve_trs_batch(H, g, r, memory=memory)
+            assert host_fetches.count == 1 + more + 2 * chunks
 
 
 def test_transfers_are_few_and_do_not_grow_with_the_batch(
@@ -362,8 +421,8 @@ def test_transfers_are_few_and_do_not_grow_with_the_batch(
         assert host_fetches.count == 2
         assert sum(result.counts().values()) == b
         assert host_fetches.count == 3
-    # One for the checks, and one for every four Newton steps.
-    assert all(2 <= count <= 4 for count in counts)
+    # One for the checks, one for the scales, and one for every four Newton steps.
+    assert all(3 <= count <= 5 for count in counts)
 
 
 # --- the result -------------------------------------------------------------------------------
@@ -391,6 +450,43 @@ def test_one_result_has_the_fields_of_a_subproblem_result() -> None:
     for i in (2, -3):
         with pytest.raises(IndexError, match="batch of 2"):
             result[i]
+
+
+def test_a_slice_of_a_result_is_a_result(xp_case: Xp, host_fetches: FetchCounter) -> None:
+    """Every figure of it is that of the problems of the slice; nothing is transferred."""
+    rng = np.random.default_rng(3)
+    A = rng.standard_normal((9, 3, 3))
+    H, g = xp_case.array(A + A.transpose(0, 2, 1)), xp_case.array(rng.standard_normal((9, 3)))
+    result = solve_trs_batch(H, g, 1.0, rtol=1e-3)
+    for chosen in (slice(0, 1), slice(2, -1), slice(None, None, 3), slice(5, 5), slice(-20, 20)):
+        host_fetches.reset()
+        part = result[chosen]
+        assert host_fetches.count == 0
+        assert isinstance(part, BatchResult)
+        assert part.rtol == 1e-3
+        assert len(part) == len(range(9)[chosen])
+        for name in FIGURES:
+            whole = xp_case.numpy(getattr(result, name))
+            assert np.array_equal(xp_case.numpy(getattr(part, name)), whole[chosen]), name
+    assert result[np.int64(2)].multiplier == result[2].multiplier
+
+
+@pytest.mark.parametrize(
+    ("i", "error", "message"),
+    [
+        (0.5, ArrayTypeError, "the number of a problem must be an integer, got float"),
+        ("1", ArrayTypeError, "the number of a problem must be an integer, got str"),
+        (None, ArrayTypeError, "the number of a problem must be an integer, got NoneType"),
+        ((0, 1), ArrayTypeError, "the number of a problem must be an integer, got tuple"),
+        (slice(0.5, 2), ArrayTypeError, "an end of a slice must be an integer, got float"),
+        (slice(None, None, -1), ArgumentError, "the step of a slice of problems must be positive"),
+        (slice(None, None, 0), ArgumentError, "the step of a slice of problems must be positive"),
+    ],
+)
+def test_what_is_no_problem_of_a_batch_is_named(i: Any, error: Any, message: str) -> None:
+    result = solve_trs_batch(np.eye(2)[None], np.ones((1, 2)), 1.0)
+    with pytest.raises(error, match=message):
+        result[i]
 
 
 def test_a_tolerance_below_rounding_is_answered_by_rounding() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from typing import Any
+
 import mpmath
 import numpy as np
 import pytest
@@ -147,6 +150,48 @@ def test_the_leftmost_eigenvalue_is_within_its_error(n: int, seed: int, graded: 
                 reduction.error[0]
             )
             assert float(reduction.size[0]) >= float(max(abs(x) for x in exact)) * (1 - 8 * EPS)
+
+
+def _errors(H: np.ndarray, exact: list[Fraction]) -> list[float]:
+    """What the leftmost eigenvalue of each reduction is off by, over what it may be off by."""
+    b, n = H.shape[:2]
+    zero = np.zeros((n, b), H.dtype)
+    with np.errstate(all="ignore"):
+        found = [TridiagonalReduction(H, zero, np.ones(b, H.dtype)), EigenReduction(H, zero)]
+    for reduction in found:
+        # Where the rounding of one library happens to be smaller, it is granted all the same.
+        granted = reduction.error / (np.finfo(H.dtype).eps * reduction.size)
+        assert np.all(granted >= (1.0 - 1e-6) * max(16.0, n / 8.0))
+    return [
+        float(abs(Fraction(float(r.theta[i])) - exact[i]) / Fraction(float(r.error[i])))
+        for r in found
+        for i in range(b)
+    ]
+
+
+@pytest.mark.parametrize("n", [3, 12, 17, 130, 400])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_error_grows_with_the_order_where_sums_round_to_one_side(n: int, dtype: Any) -> None:
+    """-c times ones, and -pp' for whole numbers p: the leftmost are -c n and -p'p."""
+    rng = np.random.default_rng(n)
+    c = rng.uniform(0.5, 1.0, 8).astype(dtype)
+    H = -c[:, None, None] * np.ones((1, n, n), dtype)
+    assert max(_errors(H, [-n * Fraction(float(x)) for x in c])) <= 0.6
+    p = rng.integers(1, 40, (8, n))
+    H = -(p[:, :, None] * p[:, None, :]).astype(dtype) / dtype(2048.0)
+    assert max(_errors(H, [-Fraction(int(x @ x), 2048) for x in p])) <= 0.6
+
+
+@pytest.mark.parametrize("n", [16, 40, 200])
+def test_the_error_of_gram_matrices_of_positive_data(n: int) -> None:
+    """In float32, against eigenvalues in float64; with either sign, and a few more data than n."""
+    X = np.random.default_rng(n).random((8, n + 5, n)).astype(np.float32)
+    H = X.transpose(0, 2, 1) @ X
+    H = (H + H.transpose(0, 2, 1)) / H.max(axis=(1, 2), keepdims=True)
+    for sign in (1.0, -1.0):
+        signed = (sign * H).astype(np.float32)
+        exact = np.linalg.eigvalsh(signed.astype(np.float64))[:, 0]
+        assert max(_errors(signed, [Fraction(float(x)) for x in exact])) <= 0.6
 
 
 def test_both_reductions_and_both_orders_of_work_agree(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,13 +45,15 @@ def solve_trs_batch(
     g : array, shape (b, n)
         Gradients, of the library, device and dtype of H.
     radius : float or array, shape (b,)
-        Positive and finite; an array is of the library, device and dtype of H.
+        Positive and finite; an array is of the library, device and dtype of H. One of shape ()
+        is taken for the number that it holds.
     rtol : float, optional
         Status GLOBAL asks for a certified gap below `rtol` times the model decrease.
         Default: 1e-8 in float64 and 1e3 eps in float32.
     memory : int, optional
-        Bytes of workspace that may be used beyond the arguments and the result; the batch
-        is worked on in chunks that fit, of one problem (NumPy: eight) at least. Default: 256 MiB.
+        Bytes of workspace that may be used beyond the arguments and the result, the checks
+        included; the batch is worked on in chunks that fit, of one problem (NumPy: eight, and
+        at most 4096) at least. Default: 256 MiB.
 
     Returns
     -------
@@ -62,6 +64,7 @@ def solve_trs_batch(
     ------
     ArrayTypeError, ShapeError, NonFiniteError, AsymmetryError, ArgumentError
         On bad input, naming the argument and the first problem at fault, before any work.
+        Integers beside float32 are refused.
 
     Notes
     -----
@@ -72,10 +75,12 @@ def solve_trs_batch(
     equations of all problems together, the hard case included, and one product with each H
     for its certificate. O(n^3) a problem.
 
-    Host transfers: one for the checks, and in each chunk one every four Newton iterations.
+    Host transfers: one for the checks, one for a radius of shape (), and in each chunk one for
+    the scales (three numbers a problem) and one every four Newton iterations.
 
     The certificate is derived in the documentation, page "The certificate"; the curvature
-    is the leftmost eigenvalue less 16 eps ||H|| (20 eps ||H|| by an eigendecomposition).
+    is the leftmost eigenvalue less max(16, n/8) eps ||H|| (max(20, n/8) eps ||H|| by an
+    eigendecomposition). What rounding does to the gap is said at :class:`BatchResult`.
 
     Examples
     --------
