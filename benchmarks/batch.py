@@ -170,6 +170,7 @@ class _Clock:
 #: The parts of a solve that are timed: where each is called from, and what it is.
 _PARTS = {
     "checks": (batch_module, "validated_batch"),
+    "scales": (batch_module, "host_scales"),
     "reduction": (batch_module, "TridiagonalReduction"),
     "of which leftmost pairs": (batch_reduction, "leftmost"),
     "secular equation": (batch_module, "minimum_on_sphere"),

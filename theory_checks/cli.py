@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from theory_checks.backends import BACKENDS, BackendError
 from theory_checks.cells import ClaimError
 from theory_checks.claim import Claim, Level
 from theory_checks.experiments import (
@@ -29,7 +30,6 @@ from theory_checks.registry import (
 )
 from theory_checks.replay import ReplayError, read, replay
 from theory_checks.report import Reporter
-from theory_checks.runner import BackendError
 from theory_checks.sweeps import SweepError
 from theory_checks.sweeps.options import add_options, check_chosen, runner_of
 from theory_checks.verification import default_jobs, hunt_one, show, verify
@@ -71,7 +71,7 @@ def _evidence() -> argparse.ArgumentParser:
     options.add_argument("--seed", type=natural_number, default=0)
     options.add_argument(
         "--backend",
-        choices=("numpy", "cupy"),
+        choices=BACKENDS,
         default="numpy",
         help="where instances are screened in bulk (default: %(default)s)",
     )
@@ -206,8 +206,11 @@ def _reproduce(options: argparse.Namespace, _: dict[str, Claim], reporter: Repor
             runner = runner_of(options, progress, reporter.line)
             outcome = experiment.made(level, options.rng, runner)
         seconds = time.monotonic() - start
+        resumed = None if experiment.sweep is None else runner.tally["resumed"]
         show_outcome(reporter, experiment, outcome)
-        numbers = document(experiment, outcome, level, options.rng, seconds, options.backend)
+        numbers = document(
+            experiment, outcome, level, options.rng, seconds, options.backend, resumed
+        )
         files = write_outcome(numbers, experiment.stem, outcome, options.out)
         reporter.line(f"\nwritten in {seconds:.0f} s: {', '.join(map(str, files))}\n")
     return _OK

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
-__all__ = ["WorkerPool", "default_jobs"]
+__all__ = ["WorkerPool", "deaf_children", "default_jobs", "is_imported_by_a_worker"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -25,6 +25,11 @@ _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 def default_jobs() -> int:
     """Return the number of processes that a run takes unless told otherwise."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def is_imported_by_a_worker() -> bool:
+    """Whether this process is a worker that imports the script it was started from."""
+    return bool(getattr(multiprocessing.current_process(), "_inheriting", False))
 
 
 def _end_with_parent(lifeline: Connection) -> None:
@@ -40,7 +45,7 @@ def _end_with_parent(lifeline: Connection) -> None:
 
 
 @contextmanager
-def _deaf_children() -> Iterator[None]:
+def deaf_children() -> Iterator[None]:
     """Let processes that are started meanwhile ignore an interrupt: the parent ends them."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -89,7 +94,7 @@ class WorkerPool(ProcessPoolExecutor):
         self, function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs
     ) -> Future[_T]:
         """As of every executor; a process that is started for it is deaf and single-threaded."""
-        with _deaf_children(), _single_threaded():
+        with deaf_children(), _single_threaded():
             return super().submit(function, *args, **kwargs)
 
     def __exit__(
@@ -98,8 +103,21 @@ class WorkerPool(ProcessPoolExecutor):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> Any:
-        if kind is not None:
-            self._lifeline.close()
-        super().__exit__(kind, error, trace)
+        if kind is None:
+            super().__exit__(kind, error, trace)
+        else:
+            self._end_at_once()
         self._lifeline.close()
         return None
+
+    def _end_at_once(self) -> None:
+        # Taken back first: a pool that breaks tries to fail what was cancelled, which cannot be.
+        # Then killed, also those that are still starting: they would miss what is taken down.
+        workers = list((self._processes or {}).values())
+        manager: Any = self._executor_manager_thread
+        self.shutdown(wait=False, cancel_futures=True)
+        for worker in workers:
+            worker.terminate()
+        if manager is not None:
+            # Not by another shutdown, which would forget that futures are to be taken back.
+            manager.join()

@@ -68,13 +68,29 @@ def read_line(raw: bytes) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
+class _Nothing:
+    """What stands for a leaf that is not there: null is one that is."""
+
+    def __repr__(self) -> str:
+        return "not there"
+
+
+_NOTHING = _Nothing()
+
+
 def differences(former: Any, now: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """The leaves in which two documents differ: dotted name, what was, what is."""
+    """The leaves in which two documents differ: dotted name, what was, what is.
+
+    Leaves are compared by their text: 1, 1.0 and true are three, and so are 0.0 and -0.0 two.
+    """
     if isinstance(former, dict) and isinstance(now, dict):
         for key in dict.fromkeys((*now, *former)):
             dotted = f"{name}.{key}" if name else str(key)
-            yield from differences(former.get(key), now.get(key), dotted)
-    elif former != now or type(former) is not type(now):
+            yield from differences(former.get(key, _NOTHING), now.get(key, _NOTHING), dotted)
+    elif isinstance(former, list) and isinstance(now, list) and len(former) == len(now):
+        for number, (one, other) in enumerate(zip(former, now, strict=True)):
+            yield from differences(one, other, f"{name}[{number}]")
+    elif _NOTHING in (former, now) or json.dumps(former) != json.dumps(now):
         yield name, former, now
 
 
@@ -191,8 +207,8 @@ class Records:
     def set_aside(self, lines: list[Line], beside: Path) -> None:
         """Add damaged lines to the file `beside`, and leave blanks in their place.
 
-        All lines keep their numbers. The blanks are written when the other file is on the disk:
-        a kill in between leaves the lines as they were.
+        All lines keep their numbers; one that was cut short is taken away. Both is done when the
+        other file is on the disk: a kill in between leaves the lines as they were.
         """
         if not lines:
             return
@@ -204,8 +220,10 @@ class Records:
                 other.flush()
                 os.fsync(other.fileno())
             for line in lines:
-                if not line.cut:
-                    self._file.seek(line.start)
+                self._file.seek(line.start)
+                if line.cut:
+                    self._file.truncate()  # the last one: it would be found again
+                else:
                     self._write(b" " * (line.length - 1) + b"\n")
             os.fsync(self._file.fileno())
         except OSError as error:

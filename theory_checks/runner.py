@@ -8,13 +8,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from typing import Any
 
-from theory_checks.backends import BackendError, namespace_of
+from theory_checks.backends import namespace_of
 from theory_checks.cells import Cell, ClaimError, cells_of, run_cell, superfluous
 from theory_checks.claim import Claim, Level
 from theory_checks.processes import WorkerPool
 from theory_checks.registry import all_claims
 
-__all__ = ["BackendError", "Run", "gather", "namespace_of"]
+__all__ = ["Run", "gather"]
 
 Results = dict[Cell, dict[str, Any]]
 

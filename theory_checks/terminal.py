@@ -11,7 +11,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 __all__ = ["Logged", "Progressing", "Terminal"]
 
@@ -119,13 +119,15 @@ class Terminal:
         if not self.is_terminal:
             yield Logged(self.line, total)
             return
+        # Where there is little room the name is cut, and neither counter nor time.
+        name = Column(no_wrap=True, overflow="ellipsis", ratio=1)
         columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
+            TextColumn("{task.description}", table_column=name),
+            BarColumn(bar_width=10),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TimeElapsedColumn(table_column=Column(no_wrap=True)),
         )
-        with Progress(*columns, console=self.console, transient=True) as bar:
+        with Progress(*columns, console=self.console, transient=True, expand=True) as bar:
             yield Progressing(bar, total)
 
     def table(self, headings: Iterable[str], lines: Iterable[Iterable[str]]) -> None:

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from theory_checks.backends import namespace_of
 from theory_checks.cells import Cell, ClaimError, run_cell
 from theory_checks.claim import Claim, Level, Verdict
 from theory_checks.codec import from_plain
@@ -26,7 +27,7 @@ from theory_checks.provenance import fingerprint, versions
 from theory_checks.registry import UnknownClaimError, chosen, sources
 from theory_checks.replay import Record, kept, write
 from theory_checks.report import Reporter
-from theory_checks.runner import Results, Run, gather, namespace_of
+from theory_checks.runner import Results, Run, gather
 
 __all__ = ["default_jobs", "hunt_one", "show", "verify"]
 

@@ -243,7 +243,7 @@ def test_bad_input() -> None:
         estimate_diagonal(np.ones((2, 3)), probes=1)
     with pytest.raises(ShapeError, match="order at least 1"):
         estimate_diagonal(np.zeros((0, 0)), probes=1)
-    with pytest.raises(ShapeError, match="A has shape"):
+    with pytest.raises(ShapeError, match="like has length 3, but A is of order 2"):
         estimate_diagonal(np.eye(2), probes=1, like=np.zeros(3))
     with pytest.raises(ArrayTypeError, match="like must be"):
         estimate_diagonal(A, probes=1, like=[1.0])

@@ -85,28 +85,84 @@ def test_width_is_that_of_student(k: int, confidence: float) -> None:
     rng = np.random.default_rng(k)
     found = estimated_ratio(rng.uniform(0.49, 0.51, k), np.full(k, 2.0), equal(k, 1000))
     assert found.effective == pytest.approx(k)
-    v = found.value
+    v, t = found.value, scipy.stats.t.ppf(0.5 + confidence / 2, k - 1)
     middle, scale = math.log(v / (1 - v)), found.standard_error / (v * (1 - v))
-    low, high = scipy.stats.t.interval(confidence, k - 1, middle, scale)
-    wanted = [1 / (1 + math.exp(-end)) for end in (low, high)]
-    assert found.interval(confidence) == pytest.approx(wanted, rel=1e-10)
+    # Johnson: the side of the rare summands is longer.
+    more = found.skewness * (1 + 2 * t * t) / 6
+    ends = middle - scale * (t + max(-more, 0)), middle + scale * (t + max(more, 0))
+    wanted = [1 / (1 + math.exp(-end)) for end in ends]
+    assert found.interval(confidence, 1e9) == pytest.approx(wanted, rel=1e-10)
 
 
 def test_intervals_at_the_ends() -> None:
-    assert Ratio(0.3, 0.0, 0.0, 5.0).interval(0.95) == (0.3, 0.3)
-    assert Ratio(0.3, 0.1, 0.1, 1.0).interval(0.95) == (0.0, 1.0)
-    assert Ratio(0.3, 0.1, 0.1, 1.0 + 1e-9).interval(0.95) == (0.0, 1.0)
-    low, high = Ratio(0.0, 0.1, 0.1, 9.0).interval(0.95)
+    assert Ratio(0.3, 0.1, 0.1, 1.0, 0.0).interval(0.95, 50.0) == (0.0, 1.0)
+    assert Ratio(0.3, 0.1, 0.1, 1.0 + 1e-9, 0.5).interval(0.95, 50.0) == (0.0, 1.0)
+    low, high = Ratio(0.0, 0.1, 0.1, 9.0, 0.0).interval(0.95, 50.0)
     assert low == 0.0
     assert high == pytest.approx(0.1 * scipy.stats.t.ppf(0.975, 8))
-    assert Ratio(1.0, 0.1, 0.1, 9.0).interval(0.95)[1] == 1.0
+    assert Ratio(1.0, 0.1, 0.1, 9.0, 0.0).interval(0.95, 50.0)[1] == 1.0
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.99])
+@pytest.mark.parametrize("error", [0.0, 1e-13])
+def test_no_spread_is_no_certainty(confidence: float, error: float) -> None:
+    """The rule of three: columns of that probability may be missing, with that part of a total."""
+    missing = -math.log(1 - confidence) / 50.0
+    low, high = Ratio(0.3, error, 0.0, 50.0, 0.0).interval(confidence, 50.0)
+    assert low / (1 - low) == pytest.approx(3 / 7 * math.exp(-missing))
+    assert high / (1 - high) == pytest.approx(3 / 7 * math.exp(missing))
+    assert Ratio(0.0, 0.0, 0.0, 50.0, 0.0).interval(confidence, 50.0) == pytest.approx(
+        (0.0, missing)
+    )
+    assert Ratio(1.0, 0.0, 0.0, 50.0, 0.0).interval(confidence, 50.0) == pytest.approx(
+        (1 - missing, 1)
+    )
+    # Where that is less than a rounding error, too.
+    near = Ratio(1.0 - 1e-12, 0.0, 0.0, 50.0, 0.0).interval(confidence, 1e20)
+    assert near[0] < 1.0 - 1e-12 < near[1]
+    few = Ratio(0.3, 0.05, 0.0, 50.0, 0.0)
+    assert few.interval(confidence, 50.0) == few.interval(confidence, 1e9)
+
+
+def test_skewness_has_its_side() -> None:
+    """Rare large summands raise the ratio: what a sample has missed lies above, and longer."""
+    x, pi = np.ones(20), np.full(20, 0.01)
+    y = np.where(np.arange(20) < 2, 0.9, 0.1)
+    up, down = estimated_ratio(y, x, pi), estimated_ratio(x - y, x, pi)
+    assert up.skewness == pytest.approx(-down.skewness)
+    # The weighted third moment, by hand: two residuals of 0.72 beside eighteen of -0.08.
+    cubes, squares = 2 * 0.72**3 - 18 * 0.08**3, (2 * 0.72**2 + 18 * 0.08**2) * 20 / 19
+    assert up.skewness == pytest.approx(0.99 * cubes / (0.99 * squares) ** 1.5)
+    low, high = up.interval(0.95, 1e9)
+    middle = math.log(up.value / (1 - up.value))
+    below, above = middle - math.log(low / (1 - low)), math.log(high / (1 - high)) - middle
+    t = scipy.stats.t.ppf(0.975, up.effective - 1)
+    assert above / below == pytest.approx(1 + up.skewness * (1 + 2 * t * t) / (6 * t))
+    assert down.interval(0.95, 1e9) == pytest.approx((1 - high, 1 - low))
+    # Cut off: of a column that is nearly certain to be drawn it would be 3 here.
+    y = np.where(np.arange(50) < 1, 1.0, 0.1)
+    assert estimated_ratio(y, np.ones(50), np.full(50, 0.9)).skewness == 1.0
+
+
+def test_degrees_of_freedom_are_those_of_the_variance() -> None:
+    """Equal masses, but one residual with nearly all of the variance: as good as one column."""
+    x, pi = np.ones(50), np.full(50, 0.01)
+    y = np.full(50, 0.1)
+    y[0] = 1.0
+    found = estimated_ratio(y, x, pi)
+    v = 0.99 * (y - y.mean()) ** 2
+    assert found.effective == pytest.approx(1 + 2 / (np.sum(v**2) / np.sum(v) ** 2 - 1 / 50))
+    assert 3.0 < found.effective < 3.2
+    even = estimated_ratio(np.where(np.arange(50) < 25, 0.1, 0.2), x, pi)
+    assert even.effective == pytest.approx(50.0)
 
 
 def test_one_column_with_all_the_mass() -> None:
     """Certain to be drawn, it leaves no doubt; drawn by chance, it leaves all."""
     y, x = np.array([0.5, 0.0, 0.0]), np.array([1.0, 0.0, 0.0])
     sure = estimated_ratio(y, x, np.array([1.0, 0.1, 0.1]))
-    assert sure.interval(0.95) == (0.5, 0.5)
+    assert sure.standard_error == 0.0
+    assert sure.interval(0.95, 1e12) == pytest.approx((0.5, 0.5))
     close = estimated_ratio(np.array([0.5, 1e-9]), np.array([1.0, 1e-9]), np.array([0.5, 0.5]))
     assert close.effective == pytest.approx(1.0, abs=1e-12)
 
@@ -158,6 +214,17 @@ def test_inclusion_of_all_is_certain() -> None:
     assert np.all(ordering.inclusion(4) < 1.0)
     assert draw(None, 8, np.random.default_rng(0)).inclusion(2).tolist() == [0.25, 0.25]
     assert sorted(draw(None, 8, np.random.default_rng(0)).columns) == list(range(8))
+
+
+def test_draws_are_those_with_replacement() -> None:
+    """Columns of the probability p together are missed with exp(-p draws), by both ways to draw."""
+    rng = np.random.default_rng(3)
+    assert draw(None, 10**6, rng).draws(50) == pytest.approx(50.0, rel=1e-4)
+    assert math.exp(-draw(None, 8, rng).draws(6) / 8) == pytest.approx(1 - 6 / 8)
+    p = rng.dirichlet(np.ones(12))
+    ordering = draw(p, 12, rng)
+    missed = np.exp(-ordering.draws(5) * ordering.probabilities[:5])
+    assert 1 - missed == pytest.approx(ordering.inclusion(5))
 
 
 def test_samples_grow() -> None:

@@ -27,6 +27,10 @@ def doubled(cell):
     return 2 * cell
 
 
+def ignoring(cell, x):
+    return cell
+
+
 def given(cell, values):
     """What was handed in for a cell, by its number."""
     return values[cell]

@@ -54,7 +54,15 @@ from theory_checks.experiments.figure_2_models import (
     model,
     trained,
 )
-from theory_checks.experiments.figure_2_plan import Found, Plan, Series, full, quick, round_sizes
+from theory_checks.experiments.figure_2_plan import (
+    Found,
+    Plan,
+    PlanError,
+    Series,
+    full,
+    quick,
+    round_sizes,
+)
 from theory_checks.experiments.figure_2_sentences import above, sentences
 from theory_checks.experiments.figure_2_tables import tables
 from theory_checks.experiments.intervals import Interval, mean_interval
@@ -723,3 +731,104 @@ def test_the_experiment_is_registered_with_its_backends():
     assert experiment.sweep is not None
     assert "cupy" in experiment.backends
     assert figure_2_models.RATE == 0.01
+
+
+# --- plans of one's own ----------------------------------------------------------------
+
+OWN = replace(TINY, runs=2, steps=0, ols=(), others=(), digits=(), models=())
+
+
+def never(cells, *_, **__):
+    raise AssertionError("a cell was begun")
+
+
+def test_other_laws_are_looked_at_wherever_the_plan_says():
+    """Also at orders that the Gaussian matrices do not have, and at another number of examples."""
+    plan = replace(OWN, wigner=(2, 20), ols=((32, (2, 10)),), others=(10,))
+    made = figure_2.run_plan(plan, 0, Runner())
+    lines = next(table for table in made.tables if table.headings[1] == "law").lines
+    assert [line[1] for line in lines if line[0] == "Wigner"] == list(LAWS)
+    cells = plan.cells(0)
+    assert len(cells) == len(set(cells)) == 2 * (2 + 2 + 2 * len(LAWS))
+
+
+@pytest.mark.parametrize("runs", [1, 0])
+def test_a_plan_has_two_runs_at_least(runs):
+    with pytest.raises(PlanError, match=f"runs is {runs}: an interval needs at least 2"):
+        replace(TINY, runs=runs)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"wigner": ()}, "wigner is empty"),
+        ({"digits": ((PIXELS, ()),)}, "digits: no sizes for pixels"),
+        ({"models": (("softmax", RANDOM, ()),)}, "models: no sizes for softmax, random inputs"),
+    ],
+)
+def test_what_would_have_no_picture_is_refused_before_any_work(change, says, monkeypatch):
+    monkeypatch.setattr(Runner, "sweep", never)
+    with pytest.raises(PlanError, match=says):
+        figure_2.run_plan(replace(OWN, **change), 0, Runner())
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            {"models": (("softmax", RANDOM, (21,)), ("two-layer", RANDOM, (985,)))},
+            "softmax: d = 21",
+        ),
+        ({"models": (("two-layer", RANDOM, (984,)),)}, "two-layer: d = 984 is not 75 h"),
+        ({"models": (("two-layer", QUADRATIC, (985,)),)}, "two-layer: its inputs"),
+        ({"models": (("softmax", PIXELS, (1000,)),)}, "softmax: d = 1000: 99 pixels wanted"),
+        ({"models": (("softmax", PIXELS, (640,)),)}, "softmax: d = 640: 63 pixels wanted"),
+        ({"digits": ((STANDARD, (2, 62)),)}, "digits, standardised pixels, d = 62: 62 pixels"),
+        ({"digits": ((PIXELS, (0,)),)}, "digits, pixels: d = 0 is not an integer >= 1"),
+        ({"digits": ((PIXELS, (2,)),), "batch": 1798}, "1798 digits wanted: there are 1797"),
+        ({"wigner": (2.5,)}, "wigner, gaussian: d = 2.5 is not an integer"),
+        ({"ols": ((0, (2,)),)}, "ols, gaussian: n = 0 is not an integer >= 1"),
+    ],
+)
+def test_a_size_that_there_cannot_be_is_refused_before_any_work(change, says, monkeypatch):
+    monkeypatch.setattr(Runner, "sweep", never)
+    with pytest.raises(ValueError, match=says):
+        figure_2.measured(replace(OWN, **change), 0, Runner())
+
+
+def test_sizes_at_the_ends_of_what_there_can_be_are_let_through(monkeypatch):
+    models = (("softmax", PIXELS, (20, 620, 650)), ("two-layer", STANDARD, (85,)))
+    plan = replace(OWN, models=models, digits=((PIXELS, (1, 61, 64)),), batch=1797)
+    check(plan.cells(0))
+    for plan in (quick(), full(), figure_2.plan_of(Level.FULL, "cupy")):
+        check(plan.cells(0))
+
+
+def test_a_slope_is_that_of_the_mean_logarithm(rng):
+    """Of values whose mean is level, and whose logarithms spread more and more."""
+    sizes = np.array([10.0, 100.0, 1000.0])
+    spreads = np.array([0.1, 0.5, 1.0])
+    runs = np.exp(spreads * rng.standard_normal((20_000, 3)) - spreads**2 / 2.0)
+    assert np.mean(runs, axis=0) == pytest.approx(1.0, abs=0.05)
+    seen = run_slope(sizes, runs, 0.999)
+    assert seen.low < local_slope(sizes, np.exp(-(spreads**2) / 2.0)) < seen.high < -0.05
+
+
+def test_units_are_those_of_the_numbers(found):
+    """Each name of a unit is one in the numbers, and each number but the cell's own has one."""
+    names = {name for cell in found.numbers() for name in cell}
+    assert set(figure_2._UNITS) <= names
+    assert names - set(figure_2._UNITS) == {"kind", "data", "run", "seed"}
+
+
+@pytest.mark.parametrize("sizes", [(160, 385, 985), (160, 235), (85,)])
+@pytest.mark.parametrize("wigner", [(2, 5), (10,), (2, 100)])
+def test_ticks_do_not_overlap_where_an_axis_is_short(sizes, wigner):
+    """Labels at powers of ten alone, and two of them at least."""
+    plan = replace(OWN, wigner=wigner, models=(("two-layer", RANDOM, sizes),))
+    picture = draw(figure_2.measured(plan, 0, Runner()))
+    picture.canvas.draw()
+    for axes in picture.axes:
+        assert not any(label.get_text() for label in axes.get_xticklabels(minor=True))
+        low, high = axes.get_xlim()
+        assert sum(low <= 10.0**k <= high for k in range(6)) >= 2

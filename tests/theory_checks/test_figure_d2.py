@@ -13,6 +13,7 @@ from theory_checks.claim import Level
 from theory_checks.experiments import experiments, figure_d2
 from theory_checks.experiments.figure_2_cells import LAWS, UnknownKindError
 from theory_checks.experiments.figure_2_data import QUADRATIC, STANDARD, features
+from theory_checks.experiments.figure_2_plan import PlanError
 from theory_checks.experiments.figure_d2_cells import (
     DATA,
     Cell,
@@ -305,3 +306,31 @@ def test_the_experiment_is_registered():
     experiment = experiments()["adaptive-norms/figure-d2"]
     assert experiment.sweep is not None
     assert experiment.backends == ("numpy",)
+
+
+@pytest.mark.parametrize("name", ["fewest", "most", "digits"])
+def test_a_plan_has_two_runs_at_least(name):
+    with pytest.raises(PlanError, match=f"{name} is 1: a standard error needs at least 2 runs"):
+        replace(TINY, **{name: 1})
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"sizes": {STANDARD: (2, 62)}}, "standardised pixels, d = 62, n = 1: 62 pixels wanted"),
+        ({"sizes": {"gaussian": (2, 0)}}, "gaussian: d = 0 is not an integer >= 1"),
+        ({"sizes": {QUADRATIC: (2,)}, "examples": (1798,)}, "1798 digits wanted: there are 1797"),
+    ],
+)
+def test_a_size_that_there_cannot_be_is_refused_before_any_work(change, says, monkeypatch):
+    def never(*_, **__):
+        raise AssertionError("a cell was begun")
+
+    monkeypatch.setattr(Runner, "sweep", never)
+    with pytest.raises(ValueError, match=says):
+        figure_d2.measured(replace(TINY, **change), 0, Runner())
+
+
+def test_units_are_those_of_the_numbers(found):
+    names = {name for cell in found.numbers() for name in cell}
+    assert set(figure_d2._UNITS) == names - {"data", "seed"}

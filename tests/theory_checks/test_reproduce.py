@@ -70,6 +70,7 @@ KEYS = {
     "seed",
     "date",
     "seconds",
+    "resumed",
     "versions",
     "units",
     "left_open",

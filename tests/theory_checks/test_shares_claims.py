@@ -23,6 +23,7 @@ from theory_checks.claims.adaptive_norms import (
     shares_expected_wigner,
     shares_finite_n,
     shares_laws,
+    shares_matrices,
     shares_ols,
     shares_wigner,
 )
@@ -252,8 +253,9 @@ def test_products_are_remembered() -> None:
 
 
 def test_the_matrices_of_the_coverage_are_what_they_are_called() -> None:
-    found = shares_coverage.matrices()
-    assert all(A.shape == (shares_coverage.ORDER,) * 2 for A in found.values())
+    found = shares_matrices.matrices()
+    assert len(found) == 20
+    assert all(A.shape == (shares_matrices.ORDER,) * 2 for A in list(found.values())[:12])
     masses = {name: np.abs(A).sum(axis=0) / np.abs(A).sum() for name, A in found.items()}
     assert masses["one dominating column"].max() > 0.9
     assert masses["one dominating row and column"].max() > 0.4
@@ -266,11 +268,29 @@ def test_the_matrices_of_the_coverage_are_what_they_are_called() -> None:
     assert masses["half the diagonal in 1% of the mass"][:8].sum() < 0.015
     skewed = found["not symmetric, scales exp(3N/2)"]
     assert not np.allclose(skewed, skewed.T)
+    for part in (0.1, 0.01):
+        bordered = found[f"identity, border of {part:.0%}"]
+        off = np.abs(bordered).sum(axis=0) - np.diag(bordered)
+        assert off.sum() == pytest.approx(part * np.trace(bordered))
+        assert off[0] == pytest.approx(off.sum() / 2)
+    wheel = found["wheel"] - 8.0 * np.eye(300)
+    assert wheel.sum(axis=0).tolist() == [299.0] + [3.0] * 299
+    assert not found["saddle point"][-5:, -5:].any()
+    rng = np.random.default_rng(0)
+    cauchy, triangular = (make(rng) for make in shares_matrices.heavy_tailed().values())
+    for A in (cauchy, triangular):
+        diagonal = np.sort(np.abs(np.diag(A)))
+        assert diagonal[-30:].sum() > 0.5 * diagonal.sum()
+    assert np.array_equal(cauchy, cauchy.T)
+    assert not np.tril(triangular, -1).any()
+    newton = found["network, Gauss-Newton"]
+    assert newton.shape == found["network, Hessian"].shape == (235, 235)
+    assert np.linalg.eigvalsh(newton)[0] > -1e-12 > np.linalg.eigvalsh(found["network, Hessian"])[0]
 
 
 def test_coverage_counts_intervals() -> None:
     """Half of the intervals of confidence 0.5 cover; an exact share is covered up to rounding."""
-    A, rng = shares_coverage.matrices()["Wigner"], np.random.default_rng(0)
+    A, rng = shares_matrices.matrices()["Wigner"], np.random.default_rng(0)
     wanted = np.abs(np.diag(A)).sum() / np.abs(A).sum()
     options = {"columns": 50, "confidence": 0.5}
     hits = [shares_coverage._covers(A, wanted, True, options, rng) for _ in range(300)]

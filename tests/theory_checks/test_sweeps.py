@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import json
 import math
+import re
 import threading
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from fractions import Fraction
 from io import StringIO
 from types import SimpleNamespace
 
@@ -17,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.theory_checks import sweep_toys as toys
+from theory_checks.backends import BackendError
 from theory_checks.sweeps import CellError, Runner, SweepError, run_sweep
 from theory_checks.sweeps import sweep as sweep_module
 from theory_checks.sweeps.estimate import Estimate, duration
@@ -79,7 +82,7 @@ def test_the_dearest_cells_are_done_first_and_equal_ones_in_their_order():
     run_sweep(
         [1, 30, 2, 31, 20], toys.doubled, name="s", cost=lambda c: c // 10 + 1, watcher=watching
     )
-    assert [int(name.split(",")[0]) for name in watching.names] == [30, 31, 20, 1, 2]
+    assert [int(name.split(": ")[-1]) for name in watching.names] == [30, 31, 20, 1, 2]
 
 
 @given(st.lists(PLAIN, min_size=1, max_size=4))
@@ -137,8 +140,72 @@ def test_cells_may_be_tuples_texts_and_frozen_dataclasses(tmp_path):
         assert outcome.resumed == expected
 
 
+@dataclass(frozen=True)
+class Named:
+    nan: int
+    inf: float = 0.5
+
+
+def test_a_field_may_have_the_name_of_a_number_that_is_not_finite(tmp_path):
+    """And be in a cell; the value may not be a NaN."""
+    for expected in (0, 1):
+        outcome = run_sweep([Named(1)], toys_name, name="s", results=tmp_path / "r")
+        assert (outcome.results, outcome.resumed) == ({Named(1): "Named(nan=1, inf=0.5)"}, expected)
+    with pytest.raises(SweepError, match="holds a NaN"):
+        run_sweep([Named(1, math.nan)], toys_name, name="s")
+
+
+def test_the_results_file_may_be_given_as_text(tmp_path):
+    for expected in (0, 2):
+        outcome = run_sweep([1, 2], toys.doubled, name="s", results=str(tmp_path / "z.sweep"))
+        assert outcome.resumed == expected
+    runner = Runner(results=str(tmp_path / "z.sweep"))
+    with pytest.raises(SweepError, match=r"parameters\.backend"):
+        runner.sweep([1], toys.doubled, name="s")
+    kept = Runner(folder=str(tmp_path / "kept"))
+    assert kept.sweep([1], toys.doubled, name="a/b").results == {1: 2}
+    assert (tmp_path / "kept" / "a-b.sweep").is_file()
+
+
+def test_a_runner_counts_what_was_done_before(tmp_path):
+    runner = Runner(folder=tmp_path)
+    for cells in ([1, 2], [1, 2, 3]):
+        runner.sweep(cells, toys.doubled, name="s")
+    assert dict(runner.tally) == {"cells": 5, "resumed": 2}
+    assert Runner(folder=tmp_path) == runner
+
+
 def toys_name(cell):
     return repr(cell)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Fraction(1, 3),
+        Fraction(10**400),
+        np.longdouble(1) / np.longdouble(3),
+        [{"a": Fraction(1, 3)}],
+    ],
+)
+def test_a_number_that_would_be_rounded_is_refused(value):
+    if isinstance(value, np.longdouble) and float(value) == value:
+        pytest.skip("here a long double is a double")
+    with pytest.raises(SweepError, match=r"parameters are no plain data: .*rounded as a float|000"):
+        run_sweep([0], toys.doubled, name="s", parameters={"x": value})
+
+
+def test_numbers_of_other_types_that_are_the_same_as_floats_are_kept():
+    values = [Fraction(1, 4), np.longdouble(0.1), np.float16(0.1), np.longdouble("nan"), np.int8(3)]
+    function = functools.partial(numbers_of_others, count=len(values))
+    found = list(run_sweep(range(len(values)), function, name="s").results.values())
+    assert list(map(repr, found)) == ["0.25", "0.1", repr(float(np.float16(0.1))), "nan", "3"]
+
+
+def numbers_of_others(cell, count):
+    values = Fraction(1, 4), np.longdouble(0.1), np.float16(0.1), np.longdouble("nan"), np.int8(3)
+    assert len(values) == count
+    return values[cell]
 
 
 # --- what is refused ---------------------------------------------------------------------
@@ -157,6 +224,7 @@ def toys_name(cell):
         ([object()], "cannot be a cell: no plain data"),
         (["nan"], "cannot be told from the number"),
         ([b"x"], "no plain data"),
+        ([10**5000], "a cell of type int without a text .* cannot be a cell: no plain data"),
     ],
 )
 def test_cells_that_cannot_be_kept_apart_are_refused(cells, says):
@@ -184,6 +252,22 @@ def test_a_function_of_the_script_is_refused(monkeypatch):
 def test_a_cost_is_positive_and_finite(value):
     with pytest.raises(SweepError, match="the cost of 1 is"):
         run_sweep([1], toys.exiting, name="s", cost=lambda _: value)
+
+
+@pytest.mark.parametrize("value", [None, "much", [1.0], 10**400])
+def test_a_cost_is_a_number(value):
+    with pytest.raises(SweepError, match=r"the cost of 1 is .*: not a number"):
+        run_sweep([1], toys.exiting, name="s", cost=lambda _: value)
+
+
+def test_an_executor_is_none_by_its_name():
+    with pytest.raises(SweepError, match=r"executor 'processes' is a text: with executor_of\("):
+        run_sweep([1], toys.exiting, name="s", executor="processes")
+
+
+def test_an_unknown_backend_is_named_with_the_known_ones():
+    with pytest.raises(BackendError, match="backend 'jax': not one of numpy, cupy"):
+        Runner(backend="jax").sweep([1], toys.exiting, name="s")
 
 
 @pytest.mark.parametrize(
@@ -292,11 +376,13 @@ def test_an_executor_that_was_shut_down_is_an_error_of_the_sweep():
 def test_a_worker_with_other_code_is_refused(monkeypatch):
     from theory_checks.sweeps import work
 
-    origin = work.origin_of(toys.doubled)
-    other = {**origin, "versions": {**origin["versions"], "numpy": "1.0"}}
-    monkeypatch.setattr(work, "origin_of", lambda function: other)
+    code = work.code_of(toys.__name__)
+    other = {**code, "versions": {**code["versions"], "numpy": "1.0"}}
+    work._other_code.cache_clear()
+    monkeypatch.setattr(work, "code_of", lambda module: other)
     with pytest.raises(CellError, match=r"other code: versions.numpy is '1.0'"):
         run_sweep([1], toys.doubled, name="s")
+    work._other_code.cache_clear()
 
 
 # --- time left ---------------------------------------------------------------------------
@@ -338,7 +424,7 @@ def test_a_watcher_is_told_the_time_left_of_what_was_not_done_before(tmp_path, m
         [1, 2, 3, 4], toys.doubled, name="s", results=tmp_path / "r", cost=cost, watcher=watching
     )
     assert (watching.total, watching.count) == (4, 4)
-    assert watching.names == ["3, about 1 min 1 s left", "2, about 1 s left", "1, about 0 s left"]
+    assert watching.names == ["about 1 min 1 s left: 3", "about 1 s left: 2", "about 0 s left: 1"]
 
 
 @pytest.mark.parametrize(
@@ -374,3 +460,26 @@ def test_without_a_folder_a_runner_keeps_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert Runner().sweep([1], toys.doubled, name="s").results == {1: 2}
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_on_a_narrow_terminal_the_counter_and_the_time_left_are_whole(width, monkeypatch):
+    """What is cut there is the name of what is being done."""
+    monkeypatch.setenv("TERM", "xterm")
+    stream = StringIO()
+    stream.isatty = lambda: True
+    terminal = Terminal(stream)
+    terminal.console.width = width
+    name = "about 23 h 59 min left: two-layer, standardised pixels, initialisation, d = 10060"
+    with terminal.progress(None) as progress:
+        progress.of(12345)
+        progress.at(name, done=6789)
+        progress._progress.refresh()
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())
+    lines = [line for line in re.split(r"[\r\n]+", text) if "6789" in line]
+    assert lines, repr(stream.getvalue())
+    for line in lines:
+        assert "about 23 h 59 min left: " in line
+        assert "6789/12345" in line
+        assert "0:00:0" in line
+        assert len(line) <= width

@@ -23,6 +23,33 @@ def command(monkeypatch, tmp_path, capsys):
     return run
 
 
+def test_the_document_says_how_many_cells_were_there_before(command, tmp_path):
+    """Null where an experiment has no cells."""
+    for resumed in (0, 4):
+        assert command("toys/halves", "--executor", "serial")[0] == 0
+        assert numbers(tmp_path)["resumed"] == resumed
+    assert command("toys/whole")[0] == 0
+    text = (tmp_path / "out" / "toys-whole.json").read_text(encoding="utf-8")
+    assert json.loads(text)["resumed"] is None
+
+
+def test_what_was_written_before_stays_when_a_file_cannot_be_written(command, tmp_path):
+    """A file may grow no further than a few bytes; the error names it."""
+    resource = pytest.importorskip("resource", reason="there are no such limits here")
+    assert command("toys/halves", "--executor", "serial")[0] == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "out").glob("*.*")}
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, former[1]))
+    try:
+        code, said = command("toys/halves", "--executor", "serial")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+    assert code == 2
+    assert "cannot be written: File too large" in said.err
+    assert "toys-halves.json" in said.err
+    assert {path: path.read_bytes() for path in (tmp_path / "out").glob("*.*")} == before
+
+
 def numbers(tmp_path):
     return json.loads((tmp_path / "out" / "toys-halves.json").read_text(encoding="utf-8"))
 
@@ -69,7 +96,13 @@ def test_results_of_another_seed_are_refused(command, tmp_path):
         (["toys/halves", "toys/halves", "--results", "x"], "a file is for one experiment"),
         (["toys/halves", "--scheduler", "tcp://x:1"], "a scheduler's address is for 'dask' alone"),
         (["toys/halves", "--executor", "serial", "--workers", "2"], "it has no workers"),
-        (["toys/halves", "--workers", "0"], "positive integer"),
+        (["toys/halves", "--workers", "0"], "argument --workers: '0' is not a positive integer"),
+        (["toys/halves", "--workers", "x"], "argument --workers: 'x' is not a positive integer"),
+        (["toys/halves", "--rng", "1.5"], "argument --rng: '1.5' is not a non-negative integer"),
+        (
+            ["toys/halves", "--executor", "dask", "--scheduler", "garbage"],
+            "'garbage' is no address of a scheduler, such as tcp://10.0.0.1:8786",
+        ),
         (["toys/halves", "--executor", "cluster"], "invalid choice"),
     ],
 )

@@ -7,8 +7,11 @@ import multiprocessing
 import os
 import random
 import signal
+import subprocess
 import sys
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -16,11 +19,15 @@ from tests.theory_checks import sweep_toys as toys
 from theory_checks.sweeps import (
     CellError,
     ExecutorError,
+    ResultsError,
     Runner,
     executor_of,
     executors,
     run_sweep,
 )
+from theory_checks.sweeps.results import ResultsFile
+
+ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL here")
 
@@ -121,7 +128,8 @@ def test_an_exception_that_cannot_be_sent_does_not_break_the_pool(two):
 
 def test_a_worker_that_dies_is_told_with_the_cells_that_it_may_have_died_of(tmp_path):
     with executor_of("processes", 1) as executor:
-        with pytest.raises(CellError, match=r"cell 1: BrokenProcessPool.*under way with it: 2, 3"):
+        says = r"cell 1: BrokenProcessPool.*under way with it: 2, 3\).*if __name__ == \"__main__\":"
+        with pytest.raises(CellError, match=says):
             run_sweep([1, 2, 3], toys.exiting, name="s", executor=executor)
         with pytest.raises(CellError, match="BrokenProcessPool"):
             run_sweep([1, 2, 3], toys.doubled, name="s", executor=executor)
@@ -199,6 +207,79 @@ def test_an_interrupt_ends_a_sweep_at_once_and_leaves_its_file(tmp_path, started
     assert finished(tmp_path / "results").count(b"\n") == 1
 
 
+SCRIPT = """
+import sys
+from tests.theory_checks import sweep_toys as toys
+from theory_checks.sweeps import executor_of, run_sweep
+import functools
+function = functools.partial(toys.noted, log=sys.argv[1], pause=30.0)
+"""
+GUARDED = """
+if __name__ == "__main__":
+    with executor_of("processes", 2) as executor:
+        print("ready", flush=True)
+        run_sweep(range(100), function, name="s", executor=executor, results=None)
+"""
+UNGUARDED = """
+with executor_of("processes", 2) as executor:
+    run_sweep(range(100), function, name="s", executor=executor)
+"""
+
+
+def script(tmp_path, text):
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT + text, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [sys.executable, str(path), str(tmp_path / "log")],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.parametrize("pause", [0.1, 0.5, None])
+def test_an_interrupt_leaves_one_traceback_that_of_the_interrupt(tmp_path, pause):
+    """While the workers start, and while they work: none from threads, none from workers."""
+    process = script(tmp_path, GUARDED)
+    assert process.stdout.readline() == "ready\n"
+    if pause is None:
+        waited(lambda: len(noted(tmp_path / "log")) == 2)
+    time.sleep(pause or 0.0)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert said.count("Traceback") == 1, said
+    assert said.rstrip().endswith("KeyboardInterrupt"), said
+
+
+def test_a_disk_that_is_full_ends_processes_without_a_word_of_theirs(tmp_path, monkeypatch):
+    """The thread that looks after a pool fails what is under way, not what was taken back."""
+    errors = []
+    monkeypatch.setattr(threading, "excepthook", lambda told: errors.append(told.exc_value))
+
+    def full(self, found):
+        raise ResultsError("full")
+
+    monkeypatch.setattr(ResultsFile, "add", full)
+    log = tmp_path / "log"
+    function = functools.partial(toys.noted, log=str(log), pause=0.3)
+    with pytest.raises(ResultsError, match="full"), executor_of("processes", 1) as executor:
+        run_sweep(range(100), function, name="s", executor=executor)
+    assert errors == []
+
+
+def test_a_script_without_a_guard_is_told_of_it(tmp_path):
+    """By its workers, which import it, and by itself."""
+    process = script(tmp_path, UNGUARDED)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "executor 'processes': a worker imports this script: what a script does" in said
+    assert "BrokenProcessPool" in said.rstrip().splitlines()[-1]
+    assert said.rstrip().endswith('has to stand under if __name__ == "__main__":')
+
+
 # --- Dask --------------------------------------------------------------------------------
 
 
@@ -263,12 +344,28 @@ def test_a_dask_worker_that_is_killed_loses_nothing(cluster, tmp_path):
 
 def test_an_address_where_nobody_answers_is_named(cluster, monkeypatch):
     monkeypatch.setattr(executors, "_PATIENCE", 0.3)
-    for address in ("tcp://127.0.0.1:1", "nonsense://127.0.0.1:1"):
-        with (
-            pytest.raises(ExecutorError, match=f"no scheduler at '{address}' within 0.3 s"),
-            executor_of("dask", address=address),
-        ):
-            pass
+    with (
+        pytest.raises(ExecutorError, match=r"no scheduler at 'tcp://127\.0\.0\.1:1' within 0\.3 s"),
+        executor_of("dask", address="tcp://127.0.0.1:1"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    "address", ["garbage", "", "nonsense://127.0.0.1:1", "tcp://host", "tcp://:1", "tcp://h:port"]
+)
+def test_what_is_no_address_is_refused_before_dask_is_asked(address, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with (
+        pytest.raises(ExecutorError, match="is no address of a scheduler, such as tcp://"),
+        executor_of("dask", address=address),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1:8786", "tls://node-7:8786", "tcp://[::1]:8786"])
+def test_addresses_of_schedulers_are_let_through(address):
+    assert Runner("dask", scheduler=address).scheduler == address
 
 
 def test_dask_that_is_not_installed_is_named(monkeypatch):

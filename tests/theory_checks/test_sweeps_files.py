@@ -5,9 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import os
-import random
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -132,7 +130,7 @@ def test_each_cell_is_on_the_disk_before_the_next_one_begins(tmp_path, monkeypat
             synced.clear()
 
         def at(self, name):
-            assert synced[-1] == int(name.split(",")[0]) + 1
+            assert synced[-1] == int(name.split(": ")[-1]) + 1
 
         def done(self):
             pass
@@ -215,7 +213,7 @@ def test_a_damaged_first_line_is_refused_with_the_line_that_mends_it(path):
     ("options", "says"),
     [
         ({"name": "other"}, "of another sweep: sweep was 'toys', now it is 'other'"),
-        ({"parameters": {"n": 4}}, "parameters.n was None, now it is 4"),
+        ({"parameters": {"n": 4}}, "parameters.n was not there, now it is 4"),
         (
             {"function": toys.drawn, "cells": [(2, 0)]},
             r"function.name was '.*:doubled', now it is '.*:drawn'",
@@ -238,7 +236,9 @@ def test_other_parameters_are_named(tmp_path):
     assert swept(tmp_path / "r", parameters={"n": 3, "rates": [0.1, 0.2]}).resumed == 6
     with pytest.raises(ResultsError, match=r"parameters.rates was \[0.1, 0.2\], now it is \[0.1\]"):
         swept(tmp_path / "r", parameters={"n": 3, "rates": (0.1,)})
-    with pytest.raises(ResultsError, match=r"parameters.rates was \[0.1, 0.2\], now it is None"):
+    with pytest.raises(
+        ResultsError, match=r"parameters.rates was \[0.1, 0.2\], now it is not there"
+    ):
         swept(tmp_path / "r", parameters={"n": 3})
     with pytest.raises(ResultsError, match=r"parameters.n was 3, now it is 3\.0"):
         swept(tmp_path / "r", parameters={"n": 3.0, "rates": (0.1, 0.2)})
@@ -382,33 +382,48 @@ def test_damage_that_cannot_be_set_aside_is_told_and_stays(path):
     assert path.read_bytes() == content
 
 
-# --- the code that decides ---------------------------------------------------------------
+# --- parameters that look alike ----------------------------------------------------------
 
 
-def test_sources_that_a_function_imports_decide_and_others_do_not(tmp_path, monkeypatch):
-    """Through a helper that is imported within the function, and not through its neighbour."""
-    from theory_checks.sweeps import origin
+@pytest.mark.parametrize(
+    ("was", "now", "where", "says"),
+    [
+        (True, 1, "", "was True, now it is 1"),
+        (1, 1.0, "", "was 1, now it is 1.0"),
+        ([1.0], [1], r"\[0\]", "was 1.0, now it is 1"),
+        ([2, {"a": (0.0, 1)}], [2, {"a": (-0.0, 1)}], r"\[1\].a\[0\]", "was 0.0, now it is -0.0"),
+        (0.0, -0.0, "", "was 0.0, now it is -0.0"),
+        ([True, 2], [1, 2], r"\[0\]", "was True, now it is 1"),
+        ({"b": None}, {}, ".b", "was None, now it is not there"),
+        ([], {}, "", r"was \[\], now it is {}"),
+    ],
+)
+def test_parameters_that_are_equal_in_python_alone_are_others(tmp_path, was, now, where, says):
+    """Bound to the function or named: a function may tell True from 1, and -0.0 from 0.0."""
+    for way in ("bound", "named"):
+        path = tmp_path / way
 
-    package = f"cells_{random.Random(os.getpid()).randrange(10**9)}"
-    folder = tmp_path / package
-    folder.mkdir()
-    for name, text in {
-        "__init__": "",
-        "main": "def cell(c):\n    from .helper import f\n    return f(c)\n",
-        "helper": "def f(c):\n    return c\n",
-        "neighbour": "g = 1\n",
-    }.items():
-        (folder / f"{name}.py").write_text(text, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    module = __import__(f"{package}.main").main
+        def start(value, path=path, way=way):
+            if way == "named":
+                return swept(path, parameters={"x": value})
+            return swept(path, function=functools.partial(toys.ignoring, x=value))
 
-    def digest(name=None):
-        if name:
-            file = Path(folder / f"{name}.py")
-            file.write_text(file.read_text(encoding="utf-8") + "# more\n", encoding="utf-8")
-        origin._digest.cache_clear()
-        return origin.origin_of(module.cell)["sources"]
+        start(was)
+        assert start(was).resumed == 6
+        place = "parameters.x" if way == "named" else "function.keywords.x"
+        with pytest.raises(ResultsError, match=f"{place}{where} {says}"):
+            start(now)
 
-    first = digest()
-    assert digest("neighbour") == first
-    assert len({first, digest("helper"), digest("main")}) == 3
+
+def test_a_cut_line_is_set_aside_once_also_where_nothing_is_added(path):
+    path.write_bytes(path.read_bytes() + b"1234 half a li")
+    told = []
+    assert swept(path, tell=told.append).damaged == (8,)
+    assert "set aside" in told[0]
+    kept = beside(path).read_bytes()
+    for _ in range(2):
+        told.clear()
+        assert swept(path, tell=told.append).damaged == ()
+        assert told == ["results: 6 cells were done before"]
+        assert beside(path).read_bytes() == kept
+    assert path.read_bytes().endswith(b"}\n")

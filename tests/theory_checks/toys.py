@@ -100,6 +100,12 @@ def untestable_claim():
     )
 
 
+def claims():
+    """For processes, which build them anew from this module: every part of a run is among them."""
+    bounded = claim("toy/bounded", form(cube, POSITIVE, effort=30))
+    return [bounded, measured_claim((1.0, 3.0)), sabotaged_claim(), false_claim()]
+
+
 def all_toys():
     toys = (true_claim(), false_claim(), mended_claim(), measured_claim((1.0, 3.0)))
     return {toy.id: toy for toy in toys}

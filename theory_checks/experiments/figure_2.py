@@ -44,9 +44,12 @@ def run_plan(plan: Plan, seed: int, runner: Runner) -> Outcome:
 
     Raises
     ------
-    UnknownKindError
-        For a kind of cell that there is not, before any work.
+    PlanError
+        For a plan without Wigner matrices, or a family without sizes; :func:`measured` takes them.
+    UnknownKindError, UnknownModelError, ValueError
+        For a kind of cell that there is not, or a size that it cannot have, before any work.
     """
+    plan.check_whole()
     found = measured(plan, seed, runner)
     return Outcome(
         tables(found),
@@ -72,11 +75,12 @@ def measured(plan: Plan, seed: int, runner: Runner) -> Found:
 _UNITS = {
     "d": "parameters, the order of the matrix",
     "n": "examples",
-    "share": "sum of |a_ii| over the sum of all |a_ij|, without a unit, in [0, 1]",
+    "shares": "by state: sum of |a_ii| over the sum of all |a_ij|, without a unit, in [0, 1]",
     "mass": "sum of |a_ii|, in the unit of the matrix",
-    "sampled": f"estimate of the share from {SAMPLE} columns, and the ends of its 95% interval",
+    "sampled": f"by state: estimate of the share from {SAMPLE} columns, and the ends of its 95% "
+    "interval",
     "live": "parameters whose row of the Hessian need not vanish on the batch",
-    "accuracy": "part of the training examples that are named rightly",
+    "accuracies": "by state: part of the training examples that are named rightly",
     "steps": "of RMSProp",
 }
 

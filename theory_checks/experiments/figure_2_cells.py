@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from theory_checks.experiments.figure_2_data import RANDOM, REAL, features
-from theory_checks.experiments.figure_2_models import MODELS, model, trained
+from theory_checks.experiments.figure_2_data import RANDOM, REAL, check_features, features
+from theory_checks.experiments.figure_2_models import MODELS, check_model, model, trained
 from tralgos.operators import TiledOperator
 from tralgos.problems import (
     Gaussian,
@@ -105,8 +105,10 @@ def check(cells: Iterable[Cell]) -> None:
     ------
     UnknownKindError
         Naming the kind, and the known ones.
+    UnknownModelError, ValueError
+        For a size that a model or the digits cannot have, naming the cell.
     """
-    for cell in cells:
+    for cell in dict.fromkeys(replace(cell, run=0) for cell in cells):
         known = (*_MATRICES, *MODELS)
         if cell.kind not in known:
             raise UnknownKindError(f"kind {cell.kind!r}: not one of {', '.join(known)}")
@@ -115,6 +117,23 @@ def check(cells: Iterable[Cell]) -> None:
             data = (RANDOM, *REAL)
         if cell.data not in data:
             raise UnknownKindError(f"{cell.kind}: {cell.data!r} is not one of {', '.join(data)}")
+        _check_size(cell)
+
+
+def _check_size(cell: Cell) -> None:
+    least = 0 if cell.kind == WIGNER else 1
+    for name, value, bound in (("d", cell.d, 1), ("n", cell.n, least)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < bound:
+            raise ValueError(
+                f"{cell.kind}, {cell.data}: {name} = {value!r} is not an integer >= {bound}"
+            )
+    if cell.kind in MODELS:
+        check_model(cell.kind, cell.data, cell.d, cell.n)
+    elif cell.kind == DIGITS:
+        try:
+            check_features(cell.data, cell.d, cell.n)
+        except ValueError as error:
+            raise ValueError(f"{cell.kind}, {cell.data}, d = {cell.d}: {error}") from None
 
 
 def cost(cell: Cell) -> float:

@@ -16,6 +16,7 @@ __all__ = [
     "RANDOM",
     "REAL",
     "STANDARD",
+    "check_features",
     "features",
     "inputs",
 ]
@@ -77,6 +78,31 @@ def inputs(
     return features(data, features_wanted, rng), _digits()[1]
 
 
+def check_features(data: str, wanted: int, examples: int) -> None:
+    """Refuse what :func:`inputs` and :func:`features` cannot give, without making any.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, no features, more pixels than there are, or more examples than digits.
+    """
+    if data not in (RANDOM, *REAL):
+        raise ValueError(f"data {data!r}: not one of {', '.join((RANDOM, *REAL))}")
+    if wanted < 1:
+        raise ValueError(f"{wanted} features wanted: at least one is needed")
+    if data == RANDOM:
+        return
+    pixels, _ = _digits()
+    if examples > len(pixels):
+        raise ValueError(f"{examples} digits wanted: there are {len(pixels)}")
+    inked = np.count_nonzero(np.any(pixels > 0.0, axis=0))
+    if data != QUADRATIC and inked < wanted != pixels.shape[1]:
+        raise ValueError(
+            f"{wanted} pixels wanted: take {pixels.shape[1]}, or at most the {inked} that are "
+            "ever inked"
+        )
+
+
 def features(
     data: str,
     wanted: int,
@@ -108,10 +134,11 @@ def features(
     """
     pixels, _ = _digits()
     chosen = np.arange(len(pixels)) if rows is None else rows
+    if data not in REAL:
+        raise ValueError(f"data {data!r}: not one of {', '.join((RANDOM, *REAL))}")
+    check_features(data, wanted, len(chosen))
     if data == QUADRATIC:
         return _quadratic(_standardised(pixels), wanted, rng, chosen)
-    if data not in (PIXELS, STANDARD):
-        raise ValueError(f"data {data!r}: not one of {', '.join((RANDOM, *REAL))}")
     everything = pixels if data == PIXELS else _standardised(pixels)
     return np.ascontiguousarray(everything[np.ix_(chosen, _places(pixels, wanted, rng))])
 
@@ -120,11 +147,6 @@ def _places(pixels: Numbers, wanted: int, rng: np.random.Generator) -> NDArray[n
     if wanted == pixels.shape[1]:
         return np.arange(wanted)
     inked = np.flatnonzero(np.any(pixels > 0.0, axis=0))
-    if wanted > len(inked):
-        raise ValueError(
-            f"{wanted} pixels wanted: take {pixels.shape[1]}, or at most the {len(inked)} that are "
-            "ever inked"
-        )
     return np.sort(rng.choice(inked, wanted, replace=False))
 
 

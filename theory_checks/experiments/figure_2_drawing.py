@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -177,8 +178,12 @@ def _label(axes: Axes, curves: Sequence[_Curve], power: int) -> None:
     low, high = np.log10(axes.get_ylim())
     ends = [float(curve.mean[-1]) * curve.sizes[-1] ** power for curve in named]
     places = [(float(np.log10(end)) - low) / (high - low) for end in ends]
-    right = max(curve.sizes[-1] for curve in curves)
-    axes.set_xlim(right=right * 1.3)
+    left, right = min(c.sizes[0] for c in curves), 1.3 * max(c.sizes[-1] for c in curves)
+    axes.set_xlim(right=right)
+    # Two powers of ten at least: on a shorter axis there are numbers between them, too close.
+    power = math.ceil(math.log10(left))
+    if 10 ** (power + 1) > right:
+        axes.set_xlim(0.9 * 10.0 ** (power - 1), max(right, 1.1 * 10.0**power))
     for curve, end, place in zip(named, ends, spread(places, _GAP), strict=True):
         axes.annotate(
             curve.text,

@@ -54,7 +54,11 @@ def local_slope(sizes: Sequence[float], values: Sequence[float]) -> float:
 def run_slope(
     sizes: Sequence[float], runs: Sequence[Sequence[float]] | np.ndarray, confidence: float
 ) -> Interval:
-    """The slope of log value over log size, with the interval of the runs.
+    """The slope of E log value over log size, with the interval of the runs.
+
+    The estimand is the least-squares slope of the expected logarithm of the value. That is
+    neither the slope of the logarithm of the expected value nor, for shares, that of the share of
+    the expected absolute matrix: a mean of logarithms is below the logarithm of the mean.
 
     Parameters
     ----------
@@ -67,8 +71,9 @@ def run_slope(
     Returns
     -------
     Interval
-        Student's, of the slopes of the runs. It holds the slope of the law on these sizes with
-        that probability, whether or not the law is a power.
+        Student's, of the slopes of the runs. It holds the slope of E log value on these sizes
+        with that probability, whether or not it is a power, as far as the slopes of the runs are
+        normal.
 
     Raises
     ------

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 import tralgos
-from theory_checks.experiments.figure_2_data import CLASSES, QUADRATIC, inputs
+from theory_checks.experiments.figure_2_data import CLASSES, QUADRATIC, check_features, inputs
 from tralgos.problems import FiniteSum, SoftmaxRegression, TwoLayerNetwork
 
 __all__ = [
@@ -25,8 +25,10 @@ __all__ = [
     "RATE",
     "START",
     "Case",
+    "Kind",
     "Trained",
     "UnknownModelError",
+    "check_model",
     "model",
     "trained",
 ]
@@ -95,11 +97,16 @@ def _normal(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     return np.asarray(rng.standard_normal(shape) * (2.0 / sum(shape)) ** 0.5)
 
 
-def _softmax(data: str, d: int, examples: int, rng: np.random.Generator) -> Case:
-    """Softmax regression on d / 10 inputs, of which one is the constant 1."""
+def _softmax_inputs(data: str, d: int) -> int:
     width, rest = divmod(d, CLASSES)
     if rest or width < 2:
         raise UnknownModelError(f"softmax: d = {d} is not 10 (p + 1) with p >= 1 inputs")
+    return width - 1
+
+
+def _softmax(data: str, d: int, examples: int, rng: np.random.Generator) -> Case:
+    """Softmax regression on d / 10 inputs, of which one is the constant 1."""
+    width = _softmax_inputs(data, d) + 1
     X, labels = inputs(data, width - 1, examples, rng)
     X = np.column_stack([X, np.ones(len(X))])
     return Case(
@@ -112,14 +119,22 @@ def _softmax(data: str, d: int, examples: int, rng: np.random.Generator) -> Case
     )
 
 
-def _two_layers(data: str, d: int, examples: int, rng: np.random.Generator) -> Case:
-    """A network 64-h-10 with tanh; d = 75 h + 10."""
+#: Parameters of a hidden unit.
+_EACH = HIDDEN_INPUTS + 1 + CLASSES
+
+
+def _two_layer_inputs(data: str, d: int) -> int:
     if data == QUADRATIC:
         raise UnknownModelError("two-layer: its inputs are 64 numbers or 64 pixels")
-    each = HIDDEN_INPUTS + 1 + CLASSES
-    hidden, rest = divmod(d - CLASSES, each)
+    hidden, rest = divmod(d - CLASSES, _EACH)
     if rest or hidden < 1:
         raise UnknownModelError(f"two-layer: d = {d} is not 75 h + 10 with h >= 1 hidden units")
+    return HIDDEN_INPUTS
+
+
+def _two_layers(data: str, d: int, examples: int, rng: np.random.Generator) -> Case:
+    """A network 64-h-10 with tanh; d = 75 h + 10."""
+    hidden = (d - CLASSES) // _EACH
     X, labels = inputs(data, HIDDEN_INPUTS, examples, rng)
     first = _normal(rng, (HIDDEN_INPUTS, hidden))
     second = _normal(rng, (hidden, CLASSES))
@@ -140,11 +155,45 @@ def _two_layers(data: str, d: int, examples: int, rng: np.random.Generator) -> C
     )
 
 
-#: From data, number of parameters, number of random examples and a generator to the model.
-MODELS: dict[str, Callable[[str, int, int, np.random.Generator], Case]] = {
-    "softmax": _softmax,
-    "two-layer": _two_layers,
+@dataclass(frozen=True)
+class Kind:
+    """A kind of model.
+
+    Attributes
+    ----------
+    inputs : callable
+        From the data's name and the number of parameters to the number of inputs; it refuses what
+        the model cannot have with an :class:`UnknownModelError`, and makes nothing.
+    make : callable
+        From data, number of parameters, number of random examples and a generator to the model.
+    """
+
+    inputs: Callable[[str, int], int]
+    make: Callable[[str, int, int, np.random.Generator], Case]
+
+
+#: The kinds by their names.
+MODELS: dict[str, Kind] = {
+    "softmax": Kind(_softmax_inputs, _softmax),
+    "two-layer": Kind(_two_layer_inputs, _two_layers),
 }
+
+
+def check_model(kind: str, data: str, d: int, examples: int) -> None:
+    """Refuse what :func:`model` refuses, without making anything.
+
+    Raises
+    ------
+    UnknownModelError
+        For an unknown kind, a size that it cannot have, or data that there are not.
+    """
+    if kind not in MODELS:
+        raise UnknownModelError(f"model {kind!r}: not one of {', '.join(MODELS)}")
+    wanted = MODELS[kind].inputs(data, d)
+    try:
+        check_features(data, wanted, examples)
+    except ValueError as error:
+        raise UnknownModelError(f"{kind}: d = {d}: {error}") from None
 
 
 def model(kind: str, data: str, d: int, examples: int, rng: np.random.Generator) -> Case:
@@ -153,11 +202,10 @@ def model(kind: str, data: str, d: int, examples: int, rng: np.random.Generator)
     Raises
     ------
     UnknownModelError
-        For an unknown kind, or a size that it cannot have.
+        For an unknown kind, a size that it cannot have, or data that there are not.
     """
-    if kind not in MODELS:
-        raise UnknownModelError(f"model {kind!r}: not one of {', '.join(MODELS)}")
-    return MODELS[kind](data, d, examples, rng)
+    check_model(kind, data, d, examples)
+    return MODELS[kind].make(data, d, examples, rng)
 
 
 @dataclass(frozen=True)

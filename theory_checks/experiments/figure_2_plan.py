@@ -26,6 +26,7 @@ __all__ = [
     "GAUSSIAN",
     "Found",
     "Plan",
+    "PlanError",
     "Series",
     "full",
     "named",
@@ -41,6 +42,10 @@ GAUSSIAN = "gaussian"
 Sizes = tuple[int, ...]
 
 
+class PlanError(ValueError):
+    """A plan that nothing can be made of; the message names the field."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """How much is run.
@@ -48,7 +53,7 @@ class Plan:
     Attributes
     ----------
     runs : int
-        Of every size of every family.
+        Of every size of every family; at least 2, since an interval needs as many.
     batch : int
         Examples: of the digits, of the models, and of the paper's least squares.
     steps : int
@@ -63,6 +68,11 @@ class Plan:
         Features of the digits, and how many of them.
     models : tuple of (str, str, tuple of int)
         Kinds of model, their inputs, and their numbers of parameters.
+
+    Raises
+    ------
+    PlanError
+        For fewer than two runs.
     """
 
     runs: int
@@ -73,6 +83,25 @@ class Plan:
     others: Sizes
     digits: tuple[tuple[str, Sizes], ...]
     models: tuple[tuple[str, str, Sizes], ...]
+
+    def __post_init__(self) -> None:
+        if self.runs < 2:
+            raise PlanError(f"runs is {self.runs!r}: an interval needs at least 2")
+
+    def check_whole(self) -> None:
+        """Refuse a plan for which there would be no picture.
+
+        Raises
+        ------
+        PlanError
+            Naming what is empty.
+        """
+        if not self.wigner:
+            raise PlanError("wigner is empty: all else is set beside it")
+        for name in ("ols", "digits", "models"):
+            for *family, sizes in getattr(self, name):
+                if not sizes:
+                    raise PlanError(f"{name}: no sizes for {', '.join(map(str, family))}")
 
     def enlarged(self, more: Sizes) -> Plan:
         """With larger random matrices besides."""
@@ -103,7 +132,7 @@ class Plan:
         yield WIGNER, GAUSSIAN, 0, self.wigner
         for n, sizes in self.ols:
             yield OLS, GAUSSIAN, n, sizes
-        for law in (law for law in LAWS if law != GAUSSIAN):
+        for law in LAWS:  # the Gaussian one too: its sizes above may be others
             yield WIGNER, law, 0, self.others
             yield OLS, law, self.batch, self.others
         for data, sizes in self.digits:

@@ -264,8 +264,9 @@ def _slope_table(found: Found) -> Table:
         later = _NONE if last is None else last.shown(3)
         lines.append((name, over, seen.shown(3), own, f"{formula:.3f}", later))
     title = (
-        "slope of the log share in log d, mean and 95% interval of the slopes of the runs; the "
-        f"slope of the family's own law and of the least-squares formula (n = {n}) over the same "
+        "slope of E log share in log d: mean and 95% interval of the slopes of the runs; beside "
+        "it, of other averages, the slope of the family's own law, the share of the expected "
+        f"absolute matrix, and of the least-squares formula (n = {n}), both over the same "
         "d; the slope over the last decade of d alone (left out: families over less than a decade)"
     )
     headings = ("family", "over d", "slope", "its law", "least squares formula", "last decade")

@@ -34,6 +34,8 @@ def run_plan(plan: Plan, seed: int, runner: Runner) -> Outcome:
     ------
     UnknownKindError
         For unknown data, before any work.
+    ValueError
+        For a size that there cannot be, before any work.
     """
     found = measured(plan, seed, runner)
     return Outcome(
@@ -62,7 +64,8 @@ _UNITS = {
     "runs": "independent matrices",
     "share": "mean of sum |h_ii| / sum |h_ij| over the runs, without a unit",
     "ratio": "mean of sum |h_ii| over the mean of sum |h_ij|, without a unit",
-    "error, ratio_error": "standard errors of the two",
+    "error": "standard error of share",
+    "ratio_error": "standard error of ratio",
     "formula": "sqrt(n) / (sqrt(n) + (d - 1) sqrt(2 / pi))",
 }
 

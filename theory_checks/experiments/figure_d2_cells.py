@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from theory_checks.experiments.figure_2_cells import LAWS, UnknownKindError
-from theory_checks.experiments.figure_2_data import QUADRATIC, STANDARD, features
+from theory_checks.experiments.figure_2_data import QUADRATIC, STANDARD, check_features, features
 from theory_checks.experiments.figure_2_fits import ratio_of_means
 from tralgos.problems import RandomMatrix
 
@@ -48,16 +48,26 @@ class Cell:
 
 
 def check(cells: Iterable[Cell]) -> None:
-    """Refuse unknown data before any work.
+    """Refuse what :func:`measure` cannot do, before any work.
 
     Raises
     ------
     UnknownKindError
-        Naming the known ones.
+        For unknown data, naming the known ones.
+    ValueError
+        For a size that there cannot be, naming the cell.
     """
     for cell in cells:
         if cell.data not in DATA:
             raise UnknownKindError(f"data {cell.data!r}: not one of {', '.join(DATA)}")
+        for name, value, least in (("d", cell.d, 1), ("n", cell.n, 1), ("runs", cell.runs, 2)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ValueError(f"{cell.data}: {name} = {value!r} is not an integer >= {least}")
+        if cell.data not in LAWS:
+            try:
+                check_features(cell.data, cell.d, cell.n)
+            except ValueError as error:
+                raise ValueError(f"{cell.data}, d = {cell.d}, n = {cell.n}: {error}") from None
 
 
 def cost(cell: Cell) -> float:

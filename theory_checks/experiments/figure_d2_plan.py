@@ -11,6 +11,7 @@ import numpy as np
 from theory_checks.experiments.figure_2_cells import LAWS
 from theory_checks.experiments.figure_2_data import QUADRATIC, STANDARD
 from theory_checks.experiments.figure_2_laws import exact
+from theory_checks.experiments.figure_2_plan import PlanError
 from theory_checks.experiments.figure_d2_cells import Cell
 from tralgos.shares import asymptotic_ols_share
 
@@ -53,6 +54,11 @@ class Plan:
         And no more than these of the digits, whose features are made anew for each run.
     shown_n, shown_d : tuple of int
         The sizes in the long table; all others are in the numbers.
+
+    Raises
+    ------
+    PlanError
+        For fewer than two runs.
     """
 
     examples: tuple[int, ...]
@@ -64,9 +70,16 @@ class Plan:
     shown_n: tuple[int, ...]
     shown_d: tuple[int, ...]
 
+    def __post_init__(self) -> None:
+        for name in ("fewest", "most", "digits"):
+            if getattr(self, name) < 2:
+                raise PlanError(
+                    f"{name} is {getattr(self, name)!r}: a standard error needs at least 2 runs"
+                )
+
     def cell(self, data: str, d: int, n: int, seed: int) -> Cell:
         """The cell of a size."""
-        runs = int(min(max(self.entries / d**2, self.fewest), self.most))
+        runs = int(min(max(self.entries / max(d, 1) ** 2, self.fewest), self.most))
         return Cell(data, d, n, runs if data in LAWS else min(runs, self.digits), seed)
 
     def cells(self, seed: int) -> tuple[Cell, ...]:

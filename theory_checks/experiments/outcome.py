@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -174,10 +175,12 @@ def document(
     seed: int,
     seconds: float,
     backend: str = "numpy",
+    resumed: int | None = None,
 ) -> dict[str, Any]:
     """The outcome as JSON, with all that is needed to make it again.
 
-    Apart from `date`, `seconds` and `versions` it is a function of level, seed and backend.
+    `resumed` is how many cells an earlier run had done, null where there are none. Apart from it,
+    `date`, `seconds` and `versions` it is a function of level, seed and backend.
     """
     option = "" if backend == "numpy" else f" --backend {backend}"
     packages = {name: version(name) for name in _PACKAGES}
@@ -192,6 +195,7 @@ def document(
         "seed": seed,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
+        "resumed": resumed,
         "versions": {
             "tralgos": tralgos.__version__,
             "python": platform.python_version(),
@@ -218,27 +222,44 @@ def write(document: Mapping[str, Any], stem: str, outcome: Outcome, folder: Path
     Raises
     ------
     OSError
-        If a file cannot be written.
+        If a file cannot be written, naming it; the former one is left as it was.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    numbers = folder / f"{stem}.json"
     text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
-    numbers.write_text(text + "\n", encoding="utf-8")
-    page = folder / f"{stem}.md"
-    page.write_text(markdown(document), encoding="utf-8")
-    files = [numbers, page]
-    for name, canvas in outcome.pictures.items():
-        _save(canvas, folder / name)
-        files.append(folder / name)
-    return files
+    contents = {
+        f"{stem}.json": f"{text}\n".encode(),
+        f"{stem}.md": markdown(document).encode(),
+        **{name: _png(canvas) for name, canvas in outcome.pictures.items()},
+    }
+    for name, content in contents.items():
+        _replace(folder / name, content)
+    return [folder / name for name in contents]
 
 
-def _save(canvas: Canvas, path: Path) -> None:
-    """Write a PNG with a palette: a third of the size of one with all colours."""
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file as a whole: whoever looks sees the former one or this one."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        try:
+            with part.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OSError(error.errno, f"cannot be written: {error.strerror}", str(path)) from error
+
+
+def _png(canvas: Canvas) -> bytes:
+    """A PNG with a palette: a third of the size of one with all colours."""
     from PIL import Image
 
-    raw = BytesIO()
+    raw, small = BytesIO(), BytesIO()
     canvas.savefig(raw, format="png", dpi=_RESOLUTION)
     picture = Image.open(raw).convert("RGB")
     plain = picture.quantize(_COLOURS, dither=Image.Dither.NONE)
-    plain.save(path, optimize=True)
+    plain.save(small, format="png", optimize=True)
+    return small.getvalue()

@@ -7,14 +7,26 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
-from theory_checks.processes import WorkerPool, default_jobs
+from theory_checks.processes import (
+    WorkerPool,
+    deaf_children,
+    default_jobs,
+    is_imported_by_a_worker,
+)
 from theory_checks.sweeps.errors import ExecutorError
 
-__all__ = ["KINDS", "SerialExecutor", "check_options", "executor_of"]
+__all__ = ["GUARD", "KINDS", "SerialExecutor", "check_options", "executor_of"]
 
 #: The kinds of executor that have a name.
 KINDS = ("serial", "processes", "dask")
+
+#: What a script has to do that starts processes, which import it.
+GUARD = 'what a script does has to stand under if __name__ == "__main__":'
+
+#: How the address of a scheduler begins.
+_PROTOCOLS = ("tcp", "tls", "ws", "wss", "ucx")
 
 #: Seconds until a scheduler that does not answer counts as not there.
 _PATIENCE = 10.0
@@ -81,6 +93,8 @@ def executor_of(
         cluster that cannot be made, or a scheduler that does not answer within ten seconds.
     """
     check_options(kind, workers, address)
+    if kind != "serial" and is_imported_by_a_worker():
+        raise ExecutorError(f"executor {kind!r}: a worker imports this script: {GUARD}")
     if kind == "serial":
         with SerialExecutor() as serial:
             yield serial
@@ -104,6 +118,11 @@ def check_options(kind: str, workers: int | None, address: str | None) -> None:
         raise ExecutorError(f"executor {kind!r}: not one of {', '.join(KINDS)}")
     if address is not None and kind != "dask":
         raise ExecutorError(f"executor {kind!r}: a scheduler's address is for 'dask' alone")
+    if address is not None and not _is_address(address):
+        raise ExecutorError(
+            f"executor 'dask': {address!r} is no address of a scheduler, such as "
+            f"tcp://10.0.0.1:8786; it begins with one of {', '.join(_PROTOCOLS)}"
+        )
     if workers is None:
         return
     if kind == "serial":
@@ -112,6 +131,15 @@ def check_options(kind: str, workers: int | None, address: str | None) -> None:
         raise ExecutorError(f"executor 'dask': the cluster at {address!r} has its own workers")
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise ExecutorError(f"executor {kind!r}: the number of workers is {workers!r}, not >= 1")
+
+
+def _is_address(address: str) -> bool:
+    """Whether it looks like PROTOCOL://HOST:PORT; the protocol may be left out."""
+    try:
+        parts = urlsplit(address if "://" in address else f"tcp://{address}")
+        return parts.scheme in _PROTOCOLS and bool(parts.hostname and parts.port)
+    except ValueError:
+        return False
 
 
 @contextmanager
@@ -146,13 +174,14 @@ def _scheduler(distributed: Any, workers: int, address: str | None) -> Iterator[
         yield address
         return
     try:
-        cluster = distributed.LocalCluster(
-            n_workers=workers,
-            processes=True,
-            threads_per_worker=1,
-            # Any free port: without an address the usual one is tried, and complained of.
-            dashboard_address="127.0.0.1:0",
-        )
+        with deaf_children():
+            cluster = distributed.LocalCluster(
+                n_workers=workers,
+                processes=True,
+                threads_per_worker=1,
+                # Any free port: without an address the usual one is tried, and complained of.
+                dashboard_address="127.0.0.1:0",
+            )
     except (OSError, RuntimeError) as error:
         raise ExecutorError(
             f"executor 'dask': a cluster of {workers} processes cannot be made: {error}"

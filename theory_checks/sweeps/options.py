@@ -6,20 +6,15 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from theory_checks.experiments.outcome import Experiment, Watcher
-from theory_checks.runner import namespace_of
+from theory_checks.backends import BACKENDS, namespace_of
+from theory_checks.experiments.outcome import Experiment
+from theory_checks.option_types import positive_integer
 from theory_checks.sweeps.errors import SweepError
 from theory_checks.sweeps.executors import KINDS
 from theory_checks.sweeps.runner import Runner
+from theory_checks.watching import Watcher
 
 __all__ = ["add_options", "check_chosen", "runner_of"]
-
-
-def _workers(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("the number of workers is a positive integer")
-    return value
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +23,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--executor", choices=KINDS, help="what the cells are done on (default: processes)"
     )
     parser.add_argument(
-        "--workers", type=_workers, metavar="N", help="how many (default: one for each core)"
+        "--workers",
+        type=positive_integer,
+        metavar="N",
+        help="how many (default: one for each core)",
     )
     parser.add_argument(
         "--scheduler", metavar="ADDRESS", help="of a Dask cluster, for --executor dask"
@@ -41,7 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--backend",
-        choices=("numpy", "cupy"),
+        choices=BACKENDS,
         default="numpy",
         help="where arrays live, for experiments that can choose (default: %(default)s)",
     )

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import functools
-import hashlib
-import importlib.util
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from theory_checks.provenance import versions
 from theory_checks.sweeps.errors import SweepError
 from theory_checks.sweeps.plain import plain
+from theory_checks.sweeps.sources import digest_of
 
-__all__ = ["origin_of"]
+__all__ = ["code_of", "origin_of"]
 
 
 def origin_of(function: Callable[..., Any]) -> dict[str, Any]:
@@ -31,8 +28,8 @@ def origin_of(function: Callable[..., Any]) -> dict[str, Any]:
     -------
     dict
         ``function``: its module and name, and the arguments that are bound; ``versions``: of
-        Python, this package and the libraries; ``sources``: a digest of the module and of what
-        it imports of the package that it stands in. The rest goes by its version.
+        Python, this package and the libraries; ``sources``: see
+        :func:`~theory_checks.sweeps.sources.digest_of`.
 
     Raises
     ------
@@ -48,11 +45,12 @@ def origin_of(function: Callable[..., Any]) -> dict[str, Any]:
         except ValueError as error:
             raise SweepError(f"the function's arguments are {error}") from None
     module, name = _importable(inner)
-    return {
-        "function": {"name": f"{module}:{name}", **bound},
-        "versions": _versions(),
-        "sources": _digest(module),
-    }
+    return {"function": {"name": f"{module}:{name}", **bound}, **code_of(module)}
+
+
+def code_of(module: str) -> dict[str, Any]:
+    """The versions, and the digest of the sources, of a function's module."""
+    return {"versions": _versions(), "sources": digest_of(module)}
 
 
 def _importable(function: Any) -> tuple[str, str]:
@@ -77,47 +75,3 @@ def _importable(function: Any) -> tuple[str, str]:
 def _versions() -> dict[str, str]:
     # Hypothesis hunts; no cell is computed with it.
     return {name: version for name, version in versions().items() if name != "hypothesis"}
-
-
-@functools.cache
-def _digest(module: str) -> str:
-    """Of the sources of a module, and of what it imports of the package that it stands in."""
-    home = module.rpartition(".")[0]
-    seen: dict[str, bytes] = {}
-    waiting = [module]
-    while waiting:
-        name = waiting.pop()
-        if name in seen or not (name == module or (home and name.startswith(f"{home}."))):
-            continue
-        source = _source(name)
-        if source is None:
-            continue  # a name in a module, or a module without a source
-        text = seen[name] = source.read_bytes()
-        waiting += _imported(text, name, package=source.name == "__init__.py")
-    digest = hashlib.sha256()
-    for name in sorted(seen):
-        digest.update(f"{name}\0".encode() + hashlib.sha256(seen[name]).digest())
-    return digest.hexdigest()
-
-
-def _source(name: str) -> Path | None:
-    try:
-        found = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        return None
-    origin = None if found is None else found.origin
-    return Path(origin) if origin is not None and origin.endswith(".py") else None
-
-
-def _imported(text: bytes, name: str, *, package: bool) -> Iterator[str]:
-    """Everything that a module may import, also inside its functions."""
-    home = name if package else name.rpartition(".")[0]
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                base = importlib.util.resolve_name("." * node.level + base, home)
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from numbers import Integral, Real
 from typing import Any
 
 from theory_checks.codec import to_plain
@@ -20,7 +21,11 @@ def _check(value: Any) -> None:
     """Refuse what would come back as something else."""
     if isinstance(value, str) and value in _WORDS:
         raise ValueError(f"the text {value!r} cannot be told from the number")
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if isinstance(value, (bool, int, float)):
+        return
+    if isinstance(value, Real):
+        _check_number(value)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         for entry in dataclasses.fields(value):
             _check(getattr(value, entry.name))
     elif isinstance(value, dict):
@@ -31,6 +36,18 @@ def _check(value: Any) -> None:
     elif isinstance(value, (list, tuple)):
         for item in value:
             _check(item)
+
+
+def _check_number(value: Real) -> None:
+    """A number of a library: an integer, or one that is the same as a Python float."""
+    if isinstance(value, Integral):
+        return
+    try:
+        same = value != value or float(value) == value
+    except OverflowError:
+        same = False
+    if not same:
+        raise ValueError(f"{value!r} of type {type(value).__name__} is rounded as a float")
 
 
 def plain(value: Any) -> Any:
@@ -66,8 +83,16 @@ def cell_text(cell: Any) -> str:
     ValueError
         For a cell that is no plain data, or holds a NaN, which is equal to nothing.
     """
-    text = text_of(plain(cell))
-    # No text is the word itself, so that it can stand for the number alone.
-    if '"nan"' in text:
+    document = plain(cell)
+    if _holds_nan(document):
         raise ValueError("it holds a NaN, which is equal to nothing")
-    return text
+    return text_of(document)
+
+
+def _holds_nan(document: Any) -> bool:
+    if isinstance(document, dict):
+        return any(map(_holds_nan, document.values()))
+    if isinstance(document, list):
+        return any(map(_holds_nan, document))
+    # No text is the word itself, so that it can stand for the number alone.
+    return bool(document == "nan")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,9 @@ class Runner:
         :func:`~theory_checks.sweeps.executor_of`.
     scheduler : str or None
         The address of a Dask scheduler.
-    results : Path or None
+    results : Path or str or None
         The results file.
-    folder : Path or None
+    folder : Path or str or None
         Where there is no `results`: the folder of a results file for each sweep, named after
         it. With None for both nothing is kept.
     backend : {"numpy", "cupy"}
@@ -39,16 +40,19 @@ class Runner:
         Told how far a sweep is.
     tell : callable or None
         Told what a user should know, line by line.
+    tally : Counter
+        Of the sweeps that it ran: "cells", and those of them that were "resumed".
     """
 
     executor: str = "serial"
     workers: int | None = None
     scheduler: str | None = None
-    results: Path | None = None
-    folder: Path | None = None
+    results: Path | str | None = None
+    folder: Path | str | None = None
     backend: str = "numpy"
     watcher: Watcher | None = None
     tell: Callable[[str], object] | None = None
+    tally: Counter[str] = field(default_factory=Counter, init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_options(self.executor, self.workers, self.scheduler)
@@ -68,16 +72,17 @@ class Runner:
         Raises
         ------
         BackendError
-            When CuPy, or a device for it, is missing here.
+            For an unknown backend; when CuPy, or a device for it, is missing here.
         """
+        xp = namespace_of(self.backend)
         backend = {"backend": self.backend}
         if self.backend != "numpy":
-            backend[self.backend] = str(namespace_of(self.backend).__version__)
+            backend[self.backend] = str(xp.__version__)
         path = self._path(name)
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
         with executor_of(self.executor, self.workers, self.scheduler) as executor:
-            return run_sweep(
+            outcome = run_sweep(
                 cells,
                 function,
                 name=name,
@@ -89,8 +94,12 @@ class Runner:
                 watcher=self.watcher,
                 tell=self.tell,
             )
+        self.tally.update(cells=len(outcome.results), resumed=outcome.resumed)
+        return outcome
 
     def _path(self, name: str) -> Path | None:
-        if self.results is not None or self.folder is None:
-            return self.results
-        return self.folder / f"{name.replace('/', '-')}.sweep"
+        if self.results is not None:
+            return Path(self.results)
+        if self.folder is None:
+            return None
+        return Path(self.folder) / f"{name.replace('/', '-')}.sweep"

@@ -14,12 +14,12 @@ from typing import Any
 from theory_checks.codec import restored
 from theory_checks.sweeps.errors import CellError, SweepError
 from theory_checks.sweeps.estimate import Estimate
-from theory_checks.sweeps.executors import SerialExecutor
+from theory_checks.sweeps.executors import GUARD, SerialExecutor
 from theory_checks.sweeps.flight import Flight
 from theory_checks.sweeps.origin import origin_of
 from theory_checks.sweeps.plain import cell_text, plain
 from theory_checks.sweeps.results import ResultsFile
-from theory_checks.sweeps.work import Answer, Job
+from theory_checks.sweeps.work import Answer, Job, code_text
 from theory_checks.watching import Unwatched, Watcher
 
 __all__ = ["SweepOutcome", "run_sweep"]
@@ -55,7 +55,7 @@ def run_sweep(
     name: str,
     parameters: Mapping[str, Any] | None = None,
     executor: Executor | None = None,
-    results: Path | None = None,
+    results: Path | str | None = None,
     cost: Callable[[Any], float] | None = None,
     label: Callable[[Any], str] = str,
     watcher: Watcher | None = None,
@@ -84,7 +84,7 @@ def run_sweep(
     executor : Executor or None
         Of :mod:`concurrent.futures`, or with its interface; see
         :func:`~theory_checks.sweeps.executor_of`. In this process unless given.
-    results : Path or None
+    results : Path or str or None
         The results file. It is made, or gone on with. With None nothing is kept.
     cost : callable or None
         From a cell to what it takes, in any unit, positive: the time left is estimated from it,
@@ -113,6 +113,12 @@ def run_sweep(
     SweepError
         For cells, a function or parameters that cannot be sent or kept, before any work.
     """
+    if isinstance(executor, str):
+        raise SweepError(
+            f"executor {executor!r} is a text: with executor_of({executor!r}) as executor: "
+            "run_sweep(..., executor=executor)"
+        )
+    path = None if results is None else Path(results)
     every = _keyed(cells)
     origin = origin_of(function)
     header = {"sweep": name, **origin, "parameters": _parameters(parameters)}
@@ -122,13 +128,14 @@ def run_sweep(
     # Stable. With the dearest first no worker is left alone with a long cell at the end, and
     # memory that does not suffice is found out at the beginning.
     order = sorted(every, key=lambda text: -costs[text])
-    with ResultsFile(results, header) as file:
+    with ResultsFile(path, header) as file:
         found = {text: file.known[text] for text in order if text in file.known}
         resumed = len(found)
-        _tell_of(file, resumed, results, tell)
+        _tell_of(file, resumed, path, tell)
         progress = _Progress(watcher or Unwatched(), label, every, costs)
         progress.begin(found)
-        jobs = (Job(function, origin, every[text]) for text in order if text not in found)
+        code = code_text(origin)
+        jobs = (Job(function, code, every[text]) for text in order if text not in found)
         chosen = SerialExecutor() if executor is None else nullcontext(executor)
         with chosen as hand, Flight(hand, jobs, in_flight) as flight:
             new = _gathered(flight, name, file, progress)
@@ -157,7 +164,10 @@ def _keyed(cells: Iterable[Any]) -> dict[str, Any]:
 
 
 def _named(cell: Any) -> str:
-    text = repr(cell)
+    try:
+        text = repr(cell)
+    except Exception as error:  # an integer of more digits than Python writes, say
+        return f"a cell of type {type(cell).__name__} without a text ({error})"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
@@ -169,7 +179,11 @@ def _parameters(parameters: Mapping[str, Any] | None) -> Any:
 
 
 def _cost_of(cell: Any, cost: Callable[[Any], float] | None) -> float:
-    value = 1.0 if cost is None else float(cost(cell))
+    found = 1.0 if cost is None else cost(cell)
+    try:
+        value = float(found)
+    except (TypeError, ValueError, OverflowError):
+        raise SweepError(f"the cost of {_named(cell)} is {found!r}: not a number") from None
     if not (math.isfinite(value) and value > 0.0):
         raise SweepError(f"the cost of {_named(cell)} is {value!r}: not positive and finite")
     return value
@@ -215,8 +229,9 @@ class _Progress:
         """One more is done."""
         self._estimate.add(self._costs[text])
         self._watcher.done()
-        parts = self._label(self._every[text]), str(self._estimate)
-        self._watcher.at(", ".join(part for part in parts if part))
+        # The time first: where there is little room, the end of a line is cut.
+        parts = str(self._estimate), self._label(self._every[text])
+        self._watcher.at(": ".join(part for part in parts if part))
 
 
 def _gathered(flight: Flight, name: str, file: ResultsFile, progress: _Progress) -> dict[str, Any]:
@@ -229,7 +244,7 @@ def _gathered(flight: Flight, name: str, file: ResultsFile, progress: _Progress)
         for job, future in landed:
             if future.cancelled() and failed:
                 continue  # taken back
-            answer = _answer(job, future, under_way)
+            answer = _answer(job, future, under_way, done_before=bool(new))
             if answer.error is None:
                 fresh[cell_text(job.cell)] = plain(job.cell), answer.result
             else:
@@ -245,7 +260,9 @@ def _gathered(flight: Flight, name: str, file: ResultsFile, progress: _Progress)
     return new
 
 
-def _answer(job: Job, future: Future[Answer], others: Iterable[Job]) -> Answer:
+def _answer(
+    job: Job, future: Future[Answer], others: Iterable[Job], *, done_before: bool
+) -> Answer:
     """What came of a job, also where it never came to a worker, or none came back."""
     try:
         return future.result()
@@ -257,7 +274,9 @@ def _answer(job: Job, future: Future[Answer], others: Iterable[Job]) -> Answer:
         # Nobody knows which one it died of: of those that were handed out first, most likely.
         named = ", ".join(_named(other.cell) for other in others if other is not job)
         beside = f" (or one of those that were under way with it: {named})" if named else ""
-        return Answer(error=f"{type(error).__name__}: {error}{beside}")
+        # Before anything was done it is seldom a cell that is at fault.
+        early = "" if done_before else f"; if every worker ends at once, note that {GUARD}"
+        return Answer(error=f"{type(error).__name__}: {error}{beside}{early}")
     except BaseException as error:
         return Answer(error=f"{type(error).__name__}: {error}")
 

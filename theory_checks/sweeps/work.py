@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from theory_checks.records import differences
-from theory_checks.sweeps.origin import origin_of
-from theory_checks.sweeps.plain import plain
+from theory_checks.sweeps.origin import code_of
+from theory_checks.sweeps.plain import plain, text_of
 
-__all__ = ["Answer", "Job", "done"]
+__all__ = ["Answer", "Job", "code_text", "done"]
 
 
 @dataclass(frozen=True)
 class Job:
-    """A cell, the function, and what both have to be done with."""
+    """A cell, the function, and the code that both have to be done with: see :func:`code_text`."""
 
     function: Callable[[Any], Any]
-    origin: dict[str, Any] = field(repr=False)
+    code: tuple[str, str] = field(repr=False)
     cell: Any
+
+
+def code_text(origin: Mapping[str, Any]) -> tuple[str, str]:
+    """The module of a function's origin, and its versions and sources, as text."""
+    module = origin["function"]["name"].partition(":")[0]
+    return module, text_of({name: origin[name] for name in ("versions", "sources")})
 
 
 @dataclass(frozen=True)
@@ -35,10 +43,23 @@ class Answer:
     trace: str = ""
 
 
+@functools.lru_cache(maxsize=64)
+def _other_code(module: str, wanted: str) -> str:
+    """What is other here than it should be, or nothing.
+
+    Looked at once: what is changed on the disk later is not in this process. When the sources
+    that the sweep began with are others, it is another question.
+    """
+    for name, was, here in differences(json.loads(wanted), code_of(module)):
+        return f"the worker has other code: {name} is {here!r}, not {was!r}"
+    return ""
+
+
 def done(job: Job) -> Answer:
     """Do a cell, with the versions and sources that the sweep began with or not at all."""
-    for name, wanted, here in differences(job.origin, origin_of(job.function)):
-        return Answer(error=f"the worker has other code: {name} is {here!r}, not {wanted!r}")
+    other = _other_code(*job.code)
+    if other:
+        return Answer(error=other)
     try:
         result = job.function(job.cell)
     except Exception as error:

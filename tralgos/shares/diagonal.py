@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from tralgos.arguments import check_choice, check_rng, positive_integer
-from tralgos.arrays import Array, all_finite, device_of, from_host, namespace, real_vector
+from tralgos.arrays import Array, all_finite, device_of, from_host, namespace
 from tralgos.errors import ArgumentError
-from tralgos.operators import Operator, as_operator
-from tralgos.shares.products import accumulator, check_square, home_of
+from tralgos.operators import Operator
+from tralgos.shares.products import accumulator, square_operator
 from tralgos.shares.result import DiagonalEstimate
 
 __all__ = ["estimate_diagonal"]
@@ -92,9 +92,8 @@ def estimate_diagonal(
     count, size = positive_integer(probes, "probes"), positive_integer(block, "block")
     check_choice(kind, "kind", ("signs", "hadamard"))
     generator = check_rng(rng)
-    vector = None if like is None else real_vector(like, "like")
-    operator = as_operator(A, "A", like=vector)
-    n, home = check_square(operator), home_of(operator, vector)
+    operator, home = square_operator(A, like)
+    n = operator.shape[0]
     if kind == "hadamard":
         _check_hadamard(count, n)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):

@@ -15,8 +15,8 @@ import numpy as np
 from tralgos.arguments import check_probability, check_rng, positive_integer
 from tralgos.arrays import Array
 from tralgos.errors import ArgumentError
-from tralgos.operators import Operator, as_operator
-from tralgos.shares.products import check_square, column_norms, column_sums, home_of
+from tralgos.operators import Operator
+from tralgos.shares.products import column_norms, column_sums, square_operator
 from tralgos.shares.ratio import estimated_ratio
 from tralgos.shares.result import ShareEstimate, ShareStatus
 from tralgos.shares.sampling import Ordering, draw, mixed
@@ -77,7 +77,7 @@ def diagonal_share(
         How many columns to look at, 2 to n; with `width` at most so many. Default: all of them.
     width : float, optional
         In (0, 1): take columns until half the length of the interval is at most `width` times the
-        share. Default: take `columns` at once.
+        share (not times 1 - share, which may be much smaller). Default: take `columns` at once.
     rng : numpy.random.Generator, int or None
         Draws probes and columns, on the host; not used when all columns are looked at.
     confidence : float
@@ -88,9 +88,10 @@ def diagonal_share(
         Products of :math:`A^\top` with random vectors that show where the mass is, at least 1; half
         of them (rounded up) random signs and half Cauchy vectors. They are not made where all
         columns are to be looked at, nor where A has no product with its transpose.
-    like : array, optional
-        A vector of the kind that A multiplies, for an operator that accepts any. Default: where
-        the operator lives, else NumPy in float64.
+    like : array, shape (n,), optional
+        A vector of the kind that A multiplies, for an operator that accepts any; it also gives the
+        dtype that a matrix of integers gets. Default: where the operator or a sparse tensor of
+        torch lives, else NumPy in float64.
 
     Returns
     -------
@@ -103,31 +104,34 @@ def diagonal_share(
         If an argument is out of its range, or all columns that were looked at are zero: the
         share is then undefined.
     ShapeError
-        If A is not square, or of order 0.
+        If A is not square, or of order 0, or `like` has another length.
     NonFiniteError
         If a product holds NaN or infinity, or a sum overflows float64.
     ArrayTypeError
-        If A, or its products, are of the wrong kind.
+        If A, `like` or the products are of the wrong kind, or do not fit each other.
 
     Notes
     -----
     Cost: a product for each column, in blocks, and `probes` more; one host transfer of 2 `block`
-    numbers a block, and one of 3 n for the probes. Memory: some 4 `probes` or 3 `block` vectors of
-    length n. For a dense array and a tiled operator no products, one pass, one transfer, and a few
-    tiles. For a sparse matrix no products, one pass over the stored entries, and one transfer; a
-    place that is stored more than once counts with the sum of its entries, for which the matrix is
-    copied (a format other than CSR is converted in any case). CuPy makes one transfer more to
-    find out whether there is such a place.
+    numbers a block, and one of 3 n for the probes. Memory: some 7 `probes` or 3 `block` vectors of
+    length n. For a dense array and a tiled operator no products, one pass, one transfer, and the
+    memory of a tile, of its absolute values and of what it is made from: four tiles at the peak for
+    least squares, eight for a Wigner matrix. For a sparse matrix no products, one pass over the
+    stored entries, and one transfer; a place that is stored more than once counts with the sum of
+    its entries, for which the matrix is copied (a format other than CSR is converted in any case).
+    CuPy makes one transfer more to find out whether there is such a place.
     Absolute values are summed in float64 where the device has it.
 
-    Columns are drawn without replacement, with probabilities that follow estimates of their norms
-    and of their diagonal entries, from the probes, and are in part equal. Where A has no transpose
-    (`has_transpose` is false, or its `rmatvec` raises NotImplementedError) all probabilities are
-    equal: then the interval is far too short where few columns hold most of the mass, which
+    Columns are drawn without replacement, with probabilities that follow estimates of their norms,
+    with and without the diagonal entry, and of the diagonal entries, from the probes, and are in
+    part equal. Where A has no transpose (`has_transpose` is false, or its `rmatvec` raises
+    NotImplementedError) all probabilities are equal: then the interval is far too short where few columns hold most of the mass, which
     `effective_columns` may or may not show. An operator that is symmetric has to be declared so.
 
     The estimate is the ratio of the totals of both sums, each estimated without bias, less its
-    own bias to leading order, and the interval is Student's for the log-odds. With `width` it is
+    own bias to leading order. The interval is Student's for the log-odds, longer on the side where
+    a skewed sample has missed something. It is never without width: with low chance columns may be
+    missing that have 3 / `columns` of the diagonal or of the rest (at 0.95). With `width` it is
     looked at after 50, 100, 200, ... columns, each time with the confidence
     1 - (1 - `confidence`) / (number of possible looks). A share that is estimated as 0 reaches no
     width.
@@ -142,8 +146,8 @@ def diagonal_share(
     """
     check_probability(confidence, "confidence")
     narrow = None if width is None else check_probability(width, "width")
-    operator = as_operator(A, "A")
-    n = check_square(operator)
+    operator, home = square_operator(A, like)
+    n = operator.shape[0]
     size, vectors = positive_integer(block, "block"), positive_integer(probes, "probes")
     budget = n if columns is None else positive_integer(columns, "columns")
     if budget > n or (budget == 1 < n):
@@ -154,7 +158,7 @@ def diagonal_share(
         if total == 0.0:
             raise ArgumentError("A is zero: it has no share")
         return _exact(on / total, confidence, n)
-    home, looks = home_of(operator, like), _looks(budget, narrow)
+    looks = _looks(budget, narrow)
     plan = _Plan(operator, home, looks, narrow, confidence, vectors, size, generator)
     if looks == [n]:
         return _sampled(plan, Ordering(np.arange(n)), False)
@@ -219,7 +223,7 @@ def _after_look(
         share = math.fsum(y / top) / math.fsum(x / top)
         return _exact(share, plan.confidence, n, n, probes)
     found = estimated_ratio(y, x, ordering.inclusion(m))
-    low, high = found.interval(plan.level)
+    low, high = found.interval(plan.level, ordering.draws(m))
     share, status = found.value, ShareStatus.SAMPLED
     if plan.width is not None:
         reached = share > 0.0 and high - low <= 2.0 * plan.width * share

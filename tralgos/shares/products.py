@@ -6,40 +6,54 @@ from typing import Any
 
 import numpy as np
 
-from tralgos.arrays import Array, device_of, from_host, namespace, real_vector, to_host
+from tralgos.arrays import (
+    Array,
+    device_of,
+    eps,
+    from_host,
+    is_array,
+    namespace,
+    real_vector,
+    to_host,
+)
 from tralgos.errors import NonFiniteError, ShapeError
-from tralgos.operators import Operator
+from tralgos.operators import Operator, as_operator
 
-__all__ = ["accumulator", "check_square", "column_norms", "column_sums", "home_of"]
+__all__ = ["accumulator", "column_norms", "column_sums", "square_operator"]
 
 
-def check_square(operator: Operator) -> int:
-    """The order of a square operator.
+def square_operator(A: Any, like: Array | None) -> tuple[Operator, Array]:
+    """A square operator, and an array of the kind that it multiplies: `like` where it is given.
 
     Raises
     ------
     ShapeError
-        If it is not square, or of order 0.
+        If A is not square, or of order 0, or `like` has another length.
+    ArrayTypeError
+        If A is no operator, or `like` no real vector, or not of the kind that A multiplies.
     """
+    vector = None if like is None else real_vector(like, "like")
+    operator = as_operator(A, "A")
     rows, columns = operator.shape
     if rows != columns or rows == 0:
         raise ShapeError(f"A must be square and of order at least 1, its shape is {operator.shape}")
-    return rows
+    if vector is None:
+        return operator, _home(A, operator)
+    if int(vector.shape[0]) != rows:
+        raise ShapeError(f"like has length {int(vector.shape[0])}, but A is of order {rows}")
+    # Once more, since integers become numbers of the dtype of `like`.
+    operator = as_operator(A, "A", like=vector)
+    operator.check_home(vector, "like")
+    return operator, vector
 
 
-def home_of(operator: Operator, like: Array | None) -> Array:
-    """An array of the kind that the operator multiplies: `like` where it is given.
-
-    Raises
-    ------
-    ArrayTypeError
-        If `like` is no real vector, or not of that kind.
-    """
-    if like is not None:
-        vector = real_vector(like, "like")
-        operator.check_home(vector, "like")
-        return vector
-    return np.empty(0) if operator.home is None else operator.home
+def _home(A: Any, operator: Operator) -> Array:
+    """Where the operator lives, else where A does (a sparse tensor of torch), else NumPy."""
+    if operator.home is not None:
+        return operator.home
+    if is_array(A):
+        return namespace(A).empty(0, dtype=A.dtype, device=device_of(A))
+    return np.empty(0)
 
 
 def accumulator(like: Array) -> Any:
@@ -80,12 +94,13 @@ def column_sums(
 def column_norms(
     operator: Operator, probes: int, like: Array, block: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Estimates of the 2-norm, the 1-norm and the diagonal entry of each column: one transfer.
+    """Estimates of each column's 2-norm, diagonal entry and 1-norm off the diagonal: one transfer.
 
     The rows of the result, each up to a factor of its own. With independent signs z the entries of
-    A'z have the mean square ||a_j||_2^2, and z_j (A'z)_j the mean a_jj; with independent standard
-    Cauchy numbers (A'z)_j is ||a_j||_1 times a standard Cauchy number, whose typical size is found
-    by a geometric mean (Indyk 2006; Li, Hastie and Church 2007).
+    A'z have the mean square ||a_j||_2^2, and z_j (A'z)_j the mean a_jj: their average is d_j.
+    With independent standard Cauchy numbers z (A'z)_j - d_j z_j is a standard Cauchy number times
+    sum_i |a_ij| over i != j plus |a_jj - d_j|, and its typical size is found by a geometric mean
+    (Indyk 2006; Li, Hastie and Church 2007).
     """
     xp, wide = namespace(like), accumulator(like)
     n, signs = operator.shape[0], probes - probes // 2
@@ -95,21 +110,33 @@ def column_norms(
     # With sum |z_i| = 1 no product is larger than the largest entry.
     vectors = from_host(z / np.sum(np.abs(z), axis=0), like)
     with np.errstate(invalid="ignore", over="ignore", under="ignore", divide="ignore"):
-        products = xp.astype(_transposed(operator, vectors, block), wide)
+        # By one factor: what the signs say of the diagonal is to be taken off the others.
+        products = _scaled(xp.astype(_transposed(operator, vectors, block), wide))
+        vectors = xp.astype(vectors, wide)
         of_signs = _scaled(products[:, :signs])
         square = xp.sqrt(xp.mean(of_signs * of_signs, axis=1))
-        on = xp.abs(xp.mean(of_signs * xp.sign(xp.astype(vectors[:, :signs], wide)), axis=1))
-        found = [square, on]
+        entries = xp.mean(products[:, :signs] * xp.sign(vectors[:, :signs]), axis=1)
+        found = [square, xp.abs(entries)]
         if signs < probes:
-            floor = xp.finfo(products.dtype).smallest_normal
-            sizes = xp.abs(_scaled(products[:, signs:]))
-            logs = xp.log(xp.where(sizes > floor, sizes, xp.full_like(sizes, float(floor))))
-            # NaN fails the comparison: it is told by what is added.
-            found.append(xp.exp(xp.mean(logs, axis=1)) + 0.0 * xp.sum(sizes, axis=1))
+            on = (n * entries)[:, None] * vectors[:, signs:]
+            # Less than its rounding errors a difference cannot be.
+            least = 4.0 * eps(like.dtype) * xp.abs(on)
+            off = xp.maximum(xp.abs(products[:, signs:] - on), least)
+            found.append(_typical_sizes(_scaled(off)))
         norms = to_host(xp.stack(found)).astype(np.float64)
     if not np.all(np.isfinite(norms)):
         raise NonFiniteError("a product of A' with a random vector holds NaN or infinity")
     return norms
+
+
+def _typical_sizes(sizes: Array) -> Array:
+    """The geometric mean of each row; 0 of zeros."""
+    xp = namespace(sizes)
+    floor = xp.finfo(sizes.dtype).smallest_normal
+    logs = xp.log(xp.where(sizes > floor, sizes, xp.full_like(sizes, float(floor))))
+    means = xp.where(xp.any(sizes > floor, axis=1), xp.exp(xp.mean(logs, axis=1)), 0.0 * logs[:, 0])
+    # NaN fails the comparisons: it is told by what is added.
+    return means + 0.0 * xp.sum(sizes, axis=1)
 
 
 def _transposed(operator: Operator, vectors: Array, block: int) -> Array:

@@ -28,7 +28,8 @@ class ShareEstimate:
     share : float
         In [0, 1].
     low, high : float
-        The confidence interval, within [0, 1]; both are the share where it is exact.
+        The confidence interval, within [0, 1]; both are the share where it is
+        exact, and only there.
     standard_error : float
         Estimated standard deviation of the share; 0 where it is exact.
     confidence : float
@@ -47,9 +48,9 @@ class ShareEstimate:
         Estimated bound on the bias that has been corrected; it is well below `standard_error`
         where the interval deserves its confidence.
     effective_columns : float
-        How many columns of equal mass would say as much: about `columns` where the columns that
-        might have been missed are alike, near 1 where one of them outweighs the others. Student's
-        interval has one degree of freedom less than that.
+        How many columns of equal mass and of equal part in the variance would say as much: about
+        `columns` where the columns that might have been missed are alike, near 1 where one of them
+        outweighs the others. Student's interval has one degree of freedom less than that.
     status : ShareStatus
         How it ended.
     """

@@ -8,6 +8,7 @@ probability 1 - exp(-p_j t), with t the rank of the first one left out (Cohen an
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 __all__ = ["Ordering", "draw", "mixed"]
 
 #: The parts of the probabilities that are equal for all columns, and that follow the estimated
-#: 2-norms, the diagonal entries and the 1-norms.
+#: 2-norms, the diagonal entries and the 1-norms off the diagonal.
 _EQUAL, _FOLLOWING = 0.1, (0.2, 0.2, 0.5)
 
 
@@ -41,6 +42,15 @@ class Ordering:
             return np.full(m, m / n)
         with np.errstate(under="ignore"):
             return np.asarray(-np.expm1(-self.probabilities[:m] * self.ranks[m]))
+
+    def draws(self, m: int) -> float:
+        """The theta at which columns of the probability p together are missed with exp(-p theta).
+
+        It is the number of draws with replacement that would say as much as the first `m` columns,
+        `m` < n: about `m` of many columns, and more where few are left.
+        """
+        n = len(self.columns)
+        return -n * math.log1p(-m / n) if self.ranks is None else float(self.ranks[m])
 
 
 def draw(probabilities: np.ndarray | None, n: int, rng: np.random.Generator) -> Ordering:

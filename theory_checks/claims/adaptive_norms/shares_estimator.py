@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -46,10 +46,21 @@ def _share(rows: list[list[float]]) -> Fraction:
     return on / sum((sum(row, Fraction(0)) for row in exact), Fraction(0))
 
 
-def _oracle(rows: list[list[float]], seen: list[int]) -> tuple[Fraction, Fraction, Fraction]:
-    """Exactly: the corrected ratio of the columns seen, its squared standard error, and the
-    number of columns of equal mass that would say as much.
+@dataclass(frozen=True)
+class _Oracle:
+    """Exactly: the corrected ratio of the columns seen, the variance and the third moment of its
+    error, the number of columns of equal mass and variance that would say as much, and the least
+    part of the mass that is left beside a column.
     """
+
+    share: Fraction
+    variance: Fraction
+    third: Fraction
+    effective: Fraction
+    room: Fraction
+
+
+def _oracle(rows: list[list[float]], seen: list[int]) -> _Oracle:
     n, k, zero = len(rows), len(seen), Fraction(0)
     y = [abs(Fraction(rows[j][j])) for j in seen]
     x = [sum((abs(Fraction(row[j])) for row in rows), zero) for j in seen]
@@ -59,21 +70,37 @@ def _oracle(rows: list[list[float]], seen: list[int]) -> tuple[Fraction, Fractio
     residuals = [a / total - ratio * part for a, part in zip(y, parts, strict=True)]
     pairs = list(zip(residuals, parts, strict=True))
     correction = missed * Fraction(k, k - 1) * sum((e * part for e, part in pairs), zero)
-    squares = missed * sum((e * e / (1 - part) for e, part in pairs), zero)
-    fourth = sum((part**4 for part in parts), zero)
-    return ratio + correction, squares, sum((part**2 for part in parts), zero) ** 2 / fourth
+    terms = [missed * e * e / (1 - part) for e, part in pairs]
+    variance, third = sum(terms, zero), missed * sum((e**3 for e in residuals), zero)
+    effective = sum((p**2 for p in parts), zero) ** 2 / sum((p**4 for p in parts), zero)
+    spread = sum((v * v for v in terms), zero) - variance**2 / k
+    if spread > 0:
+        effective = min(effective, 1 + 2 * variance**2 / spread)
+    return _Oracle(ratio + correction, variance, third, effective, 1 - max(parts))
 
 
-def _interval(found: ShareEstimate) -> tuple[Any, Any]:
-    """Student's interval of the log-odds, from the share and its standard error."""
+def _interval(found: ShareEstimate, exact: _Oracle) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+    """Of the log-odds, from the share, its standard error and the skewness; at least as long as
+    the rule of three has it. The ends, and how far errors of the residuals move each by
+    the skewness, in multiples of those: it is a cube of their ratio to the standard error.
+    """
     share, t = real(found.share), real(t_law.ppf(0.975, found.effective_columns - 1))
-    if found.standard_error == 0:
-        return share, share
+    error, n = real(found.standard_error), found.order
+    missing = precise().log(20) / (n * -precise().log(1 - real(found.columns) / n))
+    skewness = real(exact.third) / error**3 if error > 0 else real(0)
+    more = min(abs(skewness), real(1)) * (1 + 2 * t * t) / 6
+    below = (t + (more if skewness < 0 else 0)) * error if error > 0 else real(0)
+    above = (t + (more if skewness > 0 else 0)) * error if error > 0 else real(0)
     if not 0 < share < 1:
-        half = t * found.standard_error
-        return max(real(0), share - half), min(real(1), share + half)
-    factor = precise().exp(t * found.standard_error / (share * (1 - share)))
-    return share / (share + (1 - share) * factor), share / (share + (1 - share) / factor)
+        low, high = share - max(below, missing), share + max(above, missing)
+        moved = (1 + 2 * t * t) / 6 * (3 + error)
+        return (max(real(0), low), min(real(1), high)), (moved, moved)
+    scale = share * (1 - share)
+    down = precise().exp(max(below / scale, missing))
+    up = precise().exp(max(above / scale, missing))
+    low, high = share / (share + (1 - share) * down), share / (share + (1 - share) / up)
+    moved = (1 + 2 * t * t) / 6 * (3 + error) / scale
+    return (low, high), (moved * low * (1 - low), moved * high * (1 - high))
 
 
 def _same(estimate: ShareEstimate) -> ShareEstimate:
@@ -87,17 +114,22 @@ def _margins(instance: Instance, change: Change = _same) -> Margins:
     found = change(diagonal_share(operator, columns=columns, rng=instance["seed"], block=3))
     margins = {}
     if columns < len(rows):
-        share, squares, effective = _oracle(rows, operator.seen)
-        share, error = min(max(share, Fraction(0)), Fraction(1)), precise().sqrt(real(squares))
-        low, high = _interval(found)
+        exact = _oracle(rows, operator.seen)
+        share = min(max(exact.share, Fraction(0)), Fraction(1))
+        error, effective = precise().sqrt(real(exact.variance)), exact.effective
+        (low, high), moved = _interval(found, exact)
         margins = {
             "the corrected ratio": in_roundings(-abs(Fraction(found.share) - share), 1),
-            "the standard error": in_roundings(-abs(found.standard_error - error), 1),
+            # Residuals are right to a rounding of 1, and divided by the root of what is left.
+            "the standard error": in_roundings(
+                -abs(found.standard_error - error), 1 / precise().sqrt(real(exact.room))
+            ),
             "effective columns": in_roundings(
                 -abs(Fraction(found.effective_columns) - effective), effective
             ),
-            "low": in_roundings(-abs(found.low - low), 1),
-            "high": in_roundings(-abs(found.high - high), 1),
+            "low": in_roundings(-abs(found.low - low), 1 + moved[0]),
+            "high": in_roundings(-abs(found.high - high), 1 + moved[1]),
+            "not without width": fact(found.low < found.high),
         }
     margins["different columns, a product each"] = fact(
         len(set(operator.seen)) == len(operator.seen) == found.matvecs == columns
@@ -141,6 +173,7 @@ def _strategy() -> SearchStrategy[Instance]:
 def _edges() -> Iterable[Instance]:
     yield _instance([[1.0, 0.0], [0.0, -1.0]])
     yield _instance([[0.0, 1.0], [-1.0, 0.0]])
+    yield _instance([[2.0, 1.0, 1.0], [1.0, 2.0, 1.0], [1.0, 1.0, 2.0]])
     yield _instance([[2.0, -1.0, 0.5], [-1.0, 0.0, 4.0], [0.5, 4.0, -3.0]])
     yield _instance([[1e-150, 2e-150], [2e-150, -1e-150]])
     yield _instance([[float(i == j) * (i + 1) + 1 for j in range(6)] for i in range(6)], 3)
@@ -182,12 +215,20 @@ def _normal_quantile(estimate: ShareEstimate) -> ShareEstimate:
     return replace(estimate, low=ends[0] / (1 + ends[0]), high=ends[1] / (1 + ends[1]))
 
 
+def _certain_if_alike(estimate: ShareEstimate) -> ShareEstimate:
+    if estimate.standard_error > 1e-12:
+        return estimate
+    return replace(estimate, low=estimate.share, high=estimate.share)
+
+
 def _sabotages() -> tuple[Sabotage, ...]:
     return (
         Sabotage("columns taken for an infinite population",
                  lambda i: _margins(i, _infinite_population)),
         Sabotage("the normal law in the place of Student's",
                  lambda i: _margins(i, _normal_quantile)),
+        Sabotage("certain where all columns seen are alike",
+                 lambda i: _margins(i, _certain_if_alike)),
         Sabotage("off by a millionth",
                  lambda i: _margins(i, lambda e: replace(e, share=e.share * (1 - 1e-6)))),
     )  # fmt: skip
@@ -197,7 +238,7 @@ def _estimator() -> Claim:
     printed = Form(
         "diagonal_share is right to rounding where it sees all columns; else it is the ratio of "
         "the columns that it multiplied, less its leading bias, with the standard error of its "
-        "residuals; measured: how often its interval covers the share",
+        "residuals, and an interval that is never without width; measured: how often it covers",
         r"\hat\delta = \frac{\sum_{j \in J} |h_{jj}| / \pi_j}"
         r"{\sum_{j \in J} \sum_i |h_{ij}| / \pi_j} - \widehat{\mathrm{bias}}",
         _conditions(),
@@ -215,9 +256,10 @@ def _estimator() -> Claim:
         Verdict.MEASURED,
         printed,
         measure=coverage_figures,
-        notes="With probabilities that follow the probes, 50 of 150 columns cover the share in at "
-        "least 0.92 of all samples where no small part of the mass has a large part of the "
-        "diagonal. With equal probabilities that is so only where the columns are alike.",
+        notes="With probabilities that follow the probes, intervals of 0.95 from 50 columns cover "
+        "the share in at least 0.92 of all samples on 20 of 22 matrices of order 150 to 300, and "
+        "in less where a few entries of the diagonal outweigh all others and their columns do not "
+        "stand out. With equal probabilities they do where the columns are alike.",
         proof="Cochran (1977), chapters 6 and 9A; docs/share-estimator.md.",
         ours="The estimator is not in the paper.",
     )
