@@ -65,11 +65,12 @@ def draw(found: Found) -> Canvas:
     columns += [(_titled(kind), list(_models(found, kind))) for kind in kinds]
     figure = canvas(4.7 * len(columns), 8.2)
     panels = figure.subplots(2, len(columns), sharex="col", sharey="row", squeeze=False)
+    for axes in panels.flat:  # before anything is drawn: columns and rows share their axes
+        axes.set(xscale="log", yscale="log")
     for column, (title, curves) in enumerate(columns):
         sizes = [d for curve in curves for d in curve.sizes]
         for row, power in enumerate((0, 1)):
             axes = panels[row, column]
-            axes.set(xscale="log", yscale="log")
             _benchmarks(axes, found, sizes, power)
             for curve in curves:
                 _line(axes, curve, power)
@@ -179,11 +180,12 @@ def _label(axes: Axes, curves: Sequence[_Curve], power: int) -> None:
     ends = [float(curve.mean[-1]) * curve.sizes[-1] ** power for curve in named]
     places = [(float(np.log10(end)) - low) / (high - low) for end in ends]
     left, right = min(c.sizes[0] for c in curves), 1.3 * max(c.sizes[-1] for c in curves)
-    axes.set_xlim(right=right)
     # Two powers of ten at least: on a shorter axis there are numbers between them, too close.
     power = math.ceil(math.log10(left))
     if 10 ** (power + 1) > right:
         axes.set_xlim(0.9 * 10.0 ** (power - 1), max(right, 1.1 * 10.0**power))
+    else:
+        axes.set_xlim(right=right)
     for curve, end, place in zip(named, ends, spread(places, _GAP), strict=True):
         axes.annotate(
             curve.text,
