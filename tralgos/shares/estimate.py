@@ -125,16 +125,17 @@ def diagonal_share(
     Columns are drawn without replacement, with probabilities that follow estimates of their norms,
     with and without the diagonal entry, and of the diagonal entries, from the probes, and are in
     part equal. Where A has no transpose (`has_transpose` is false, or its `rmatvec` raises
-    NotImplementedError) all probabilities are equal: then the interval is far too short where few columns hold most of the mass, which
-    `effective_columns` may or may not show. An operator that is symmetric has to be declared so.
+    NotImplementedError) all probabilities are equal: then the interval is far too short where few
+    columns hold most of the mass, which `effective_columns` may or may not show. An operator that
+    is symmetric has to be declared so.
 
     The estimate is the ratio of the totals of both sums, each estimated without bias, less its
     own bias to leading order. The interval is Student's for the log-odds, longer on the side where
-    a skewed sample has missed something. It is never without width: with low chance columns may be
-    missing that have 3 / `columns` of the diagonal or of the rest (at 0.95). With `width` it is
-    looked at after 50, 100, 200, ... columns, each time with the confidence
-    1 - (1 - `confidence`) / (number of possible looks). A share that is estimated as 0 reaches no
-    width.
+    a skewed sample has missed something. It is never without width, for columns with up
+    to 3 / `columns` of the diagonal or of the rest may have been missed (at 0.95, the rule of
+    three). With `width` it is looked at after 50, 100, 200, ... columns, each time with the
+    confidence 1 - (1 - `confidence`) / (number of possible looks). A share that is estimated as 0
+    reaches no width.
     ``docs/share-estimator.md`` has the derivation and the measured coverage.
 
     Examples
