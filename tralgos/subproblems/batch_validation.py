@@ -274,7 +274,7 @@ def _tolerance(n: int, unit: float) -> float:
     return max(1e4, 100.0 * math.sqrt(n)) * unit
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class _Faults:
     """The first problem with each kind of fault, and how many have it.
 
