@@ -149,7 +149,7 @@ INJECTIONS = [
     ("curveball", tralgos, "minimize", wrong_point),
     ("batch", tralgos, "solve_trs_batch", wrong_step),
     ("wigner", wigner, "diagonal_share", wrong_share),
-    ("ols", GramMatrix, "_tile", wrong_tile),
+    ("ols", GramMatrix, "_product", wrong_tile),
     ("ols", ols, "diagonal_share", wrong_share),
 ]
 

@@ -306,6 +306,15 @@ class TestTiles:
         W.matvec(np.ones(100))
         assert len(made) == len(set(made)) == 10
 
+    def test_a_strip_makes_its_rows_of_the_data_once(self, monkeypatch: Any) -> None:
+        """Four strips: their own rows, and those of the six tiles above the diagonal."""
+        H = ols_hessian(100, 7, rng=0, stored=False, tile_size=25)
+        made: list[range] = []
+        inner = H.X._tile
+        monkeypatch.setattr(H.X, "_tile", lambda r, c: made.append(r) or inner(r, c))
+        assert sum(1 for _ in H.tiles(upper=True)) == 10
+        assert len(made) == 4 + 6
+
     @pytest.mark.parametrize("bad", [range(0, 10, 2), range(-1, 3), range(5, 11), range(4, 2)])
     def test_ranges_that_leave_the_matrix_are_refused(self, bad: range) -> None:
         W = WignerMatrix(10, rng=0)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from tralgos.arguments import positive_integer
@@ -94,6 +95,10 @@ class TiledOperator(Operator):
     def _tile(self, rows: range, columns: range) -> Array:
         """The entries of a rectangle whose bounds have been checked; nobody writes to them."""
 
+    def _strip(self, rows: range) -> Callable[[range], Array]:
+        """What makes the tiles of some rows from their columns, for subclasses that share work."""
+        return partial(self._tile, rows)
+
     def tile(self, rows: range, columns: range) -> Array:
         """The entries of a rectangle.
 
@@ -117,6 +122,10 @@ class TiledOperator(Operator):
         """
         _check_range(rows, self.shape[0], "rows")
         _check_range(columns, self.shape[1], "columns")
+        return self._made(self._strip(rows), rows, columns)
+
+    def _made(self, strip: Callable[[range], Array], rows: range, columns: range) -> Array:
+        """A tile of a strip, if it is what it should be."""
         high, wide = len(rows), len(columns)
 
         def advice(room: int | None) -> str:
@@ -128,7 +137,7 @@ class TiledOperator(Operator):
             return f"The option tile_size={max(1, min(side, self.tile_size // 2))} needs less."
 
         with allocating(f"a tile of {self.name}", high, wide, self.home, advice):
-            entries = self._tile(rows, columns)
+            entries = strip(columns)
         if not is_array(entries):
             raise ArrayTypeError(
                 f"{self.name} should have made an array as a tile, got {type(entries).__name__}"
@@ -150,9 +159,10 @@ class TiledOperator(Operator):
             Leave out those that lie wholly below the diagonal (of a square matrix).
         """
         for rows in _pieces(self.shape[0], self.tile_size):
+            strip = self._strip(rows)
             for columns in _pieces(self.shape[1], self.tile_size):
                 if not (upper and columns.stop <= rows.start):
-                    yield Tile(rows, columns, self.tile(rows, columns))
+                    yield Tile(rows, columns, self._made(strip, rows, columns))
 
     def dense(self) -> Array:
         """The whole matrix as an array: m n numbers."""

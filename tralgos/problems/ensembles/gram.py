@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -83,9 +85,15 @@ class GramMatrix(TiledOperator):
             (d, d), home=self.X.home, tile_size=tile_size, name="Gram matrix", symmetric=True
         )
 
+    def _strip(self, rows: range) -> Callable[[range], Array]:
+        # The rows of X on the left are the same in all tiles of a strip.
+        return partial(self._product, rows, self._panel(rows))
+
     def _tile(self, rows: range, columns: range) -> Array:
+        return self._strip(rows)(columns)
+
+    def _product(self, rows: range, left: Array, columns: range) -> Array:
         xp = namespace(self.home)
-        left = self._panel(rows)
         right = left if rows == columns else self._panel(columns)
         entries = left @ xp.matrix_transpose(right)
         if self.shift == 0.0 or columns.stop <= rows.start or rows.stop <= columns.start:
